@@ -19,12 +19,12 @@ var rentrees = map[int]Date{
 }
 
 // Rentree returns the first day of the school year that starts in year. Beyond the published calendar it is
-// the last Monday of August that leaves the week whole, which is how the decree computes it.
+// the last Monday that is no later than 30 August, which reproduces every published year.
 func Rentree(year int) Date {
 	if d, ok := rentrees[year]; ok {
 		return d
 	}
-	return NewDate(year, 8, 31).Monday()
+	return NewDate(year, 8, 30).Monday()
 }
 
 // SchoolYear returns the year in which the school year of day starts. The summer holidays belong to the year that
