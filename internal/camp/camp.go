@@ -1,0 +1,184 @@
+// Package camp adapts the events of Odoo into youth camps: what Odoo owns, the portal's settings, sessions, leaders
+// and attendance. It alone writes their tables.
+package camp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/text/unicode/norm"
+
+	"ribambelle/internal/civil"
+	"ribambelle/internal/db"
+	"ribambelle/internal/problem"
+)
+
+// Camp is one Odoo event adapted.
+type Camp struct {
+	ID          uuid.UUID
+	Name        string
+	Description string // sanitised HTML
+	Location    string
+	BeginsAt    time.Time
+	EndsAt      time.Time
+	Zone        string // IANA name
+	Levels      []string
+	Themes      []string
+	AgeMin      *int // whole years at the first session, inclusive; nil is no bound
+	AgeMax      *int
+	Archived    bool
+	Cancelled   bool
+	Published   bool
+	OpensAt     *time.Time // nil: open since publication
+	ClosesAt    *time.Time // nil: until the first session begins
+	Decision    string     // manual or automatic
+	PayDays     int        // days a family has to pay
+	PriceCents  civil.Cents
+	SheetDays   int // how long before the camp a medical sheet may have been confirmed
+	Bring       string
+	Contact     string
+	PoolID      uuid.UUID
+}
+
+// The two ways of deciding on a request.
+const (
+	DecisionManual    = "manual"
+	DecisionAutomatic = "automatic"
+)
+
+// Slug is the readable part of the camp's address: lower case, without accents.
+func (c Camp) Slug() string { return Slug(c.Name) }
+
+// Slug turns a name into the readable part of an address; it may be empty.
+func Slug(name string) string {
+	var b strings.Builder
+	dash := false
+	for _, r := range norm.NFD.String(strings.ToLower(name)) {
+		switch {
+		case unicode.Is(unicode.Mn, r):
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			if dash && b.Len() > 0 {
+				b.WriteByte('-')
+			}
+			dash = false
+			b.WriteRune(r)
+		case r == 'œ':
+			b.WriteString("oe")
+		default:
+			dash = true
+		}
+		if b.Len() > 80 {
+			break
+		}
+	}
+	return b.String()
+}
+
+// TimeZone returns the camp's time zone; one that this machine does not know is Brussels.
+func (c Camp) TimeZone() *time.Location {
+	loc, err := time.LoadLocation(c.Zone)
+	if err != nil {
+		return civil.Brussels
+	}
+	return loc
+}
+
+// OpenAt reports whether families may ask for a place at t.
+func (c Camp) OpenAt(t time.Time) bool {
+	return c.Published && !c.Archived && !c.Cancelled &&
+		(c.OpensAt == nil || !t.Before(*c.OpensAt)) &&
+		t.Before(c.Closes())
+}
+
+// Closes is the instant from which requests are no longer taken: the setting, or the beginning of the camp.
+func (c Camp) Closes() time.Time {
+	if c.ClosesAt != nil && c.ClosesAt.Before(c.BeginsAt) {
+		return *c.ClosesAt
+	}
+	return c.BeginsAt
+}
+
+// Ticket is a kind of place in a camp, with its own price and capacity.
+type Ticket struct {
+	ID          uuid.UUID
+	CampID      uuid.UUID
+	Name        string
+	Description string
+	OdooCents   *civil.Cents
+	SetCents    *civil.Cents
+	SaleFrom    *time.Time
+	SaleUntil   *time.Time
+	Withdrawn   bool
+	PoolID      uuid.UUID
+}
+
+// Price is what the ticket costs in a camp: set here, else Odoo's, else the camp's own price.
+func (t Ticket) Price(c Camp) civil.Cents {
+	switch {
+	case t.SetCents != nil:
+		return *t.SetCents
+	case t.OdooCents != nil && *t.OdooCents > 0:
+		return *t.OdooCents
+	}
+	return c.PriceCents
+}
+
+// OnSaleAt reports whether the ticket may be asked for at t.
+func (t Ticket) OnSaleAt(at time.Time) bool {
+	return !t.Withdrawn && (t.SaleFrom == nil || !at.Before(*t.SaleFrom)) && (t.SaleUntil == nil || at.Before(*t.SaleUntil))
+}
+
+// Store reads and writes camps.
+type Store struct {
+	DB  *db.DB
+	Now civil.Clock
+}
+
+// New returns a Store on d.
+func New(d *db.DB, now civil.Clock) *Store { return &Store{DB: d, Now: now} }
+
+const campColumns = `id, name, description, location, begins_at, ends_at, zone, levels, themes, age_min, age_max, archived, cancelled,
+		  published, opens_at, closes_at, decision, pay_days, price_cents, sheet_days, bring, contact, pool_id`
+
+// Camp returns a camp by id, published or not; NotFound when there is none.
+func (s *Store) Camp(ctx context.Context, id uuid.UUID) (Camp, error) { return Read(ctx, s.DB, id) }
+
+// Read is Store.Camp for a caller with its own transaction.
+func Read(ctx context.Context, q db.Querier, id uuid.UUID) (Camp, error) {
+	rows, err := q.Query(ctx, `
+		SELECT `+campColumns+`
+		FROM camp
+		WHERE id = @id`,
+		pgx.NamedArgs{"id": id})
+	if err != nil {
+		return Camp{}, fmt.Errorf("reading camp %s: %w", id, err)
+	}
+	c, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Camp])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Camp{}, problem.NotFound("camp.not_found")
+	}
+	if err != nil {
+		return Camp{}, fmt.Errorf("reading camp %s: %w", id, err)
+	}
+	return c, nil
+}
+
+// TicketsOf returns the tickets of a camp in the order of Odoo, withdrawn ones included.
+func TicketsOf(ctx context.Context, q db.Querier, campID uuid.UUID) ([]Ticket, error) {
+	rows, err := q.Query(ctx, `
+		SELECT id, camp_id, name, description, odoo_cents, set_cents, sale_from, sale_until, withdrawn, pool_id
+		FROM ticket
+		WHERE camp_id = @camp
+		ORDER BY position, name, id`,
+		pgx.NamedArgs{"camp": campID})
+	if err != nil {
+		return nil, fmt.Errorf("reading the tickets of camp %s: %w", campID, err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Ticket])
+}
