@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // initialise makes the data directory beside its place and moves it there whole, so that a kill leaves no half.
@@ -64,11 +65,30 @@ func (c *Cluster) start(ctx context.Context, data string) error {
 			"autovacuum=off", "max_wal_size=2GB", "checkpoint_timeout=1h")
 	}
 	options := strings.Join(settings, " -c ")
-	out, err := c.command(ctx, "pg_ctl", "start", "-w", "-t", "120", "-s", "-D", data, "-l", log, "-o", "-c "+options)
-	if err != nil {
-		return c.explain("starting", out+tail(log, before), err)
+	for deadline := time.Now().Add(dying); ; {
+		out, err := c.command(ctx, "pg_ctl", "start", "-w", "-t", "120", "-s", "-D", data, "-l", log, "-o", "-c "+options)
+		if err == nil {
+			return nil
+		}
+		out += tail(log, before)
+		if !stillDying(out) || time.Now().After(deadline) {
+			return c.explain("starting", out, err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+		before = size(log)
 	}
-	return nil
+}
+
+// dying is how long the processes of a killed server may take to go.
+const dying = 15 * time.Second
+
+// stillDying reports whether a start was refused because processes of a killed server are not gone yet.
+func stillDying(out string) bool {
+	return strings.Contains(out, `lock file "postmaster.pid" already exists`) || strings.Contains(out, "is still in use")
 }
 
 // stop ends the server; one that does not run is no error.
