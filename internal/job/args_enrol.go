@@ -1,0 +1,26 @@
+package job
+
+import "github.com/riverqueue/river"
+
+// RegistrationChanged tells the people concerned of one change of a registration's state, by its line of history.
+// It is not unique: every line is inserted once, in the transaction that wrote it, and waits for nobody else's.
+type RegistrationChanged struct {
+	EventID int64 `json:"event_id"`
+}
+
+// InvoiceIssued draws an invoice and sends it to its payer.
+type InvoiceIssued struct {
+	InvoiceID string `json:"invoice_id"`
+}
+
+// PushSoon asks for a SyncPush. A unique job inserted in the transaction of every family would make them wait for
+// one another at nine o'clock; this one is not unique, and its worker inserts the unique one.
+type PushSoon struct{}
+
+// Kind names the job in the queue's table; it never changes.
+func (RegistrationChanged) Kind() string { return "registration_changed" }
+func (InvoiceIssued) Kind() string       { return "invoice_issued" } //nolint:revive // see RegistrationChanged
+func (PushSoon) Kind() string            { return "push_soon" }      //nolint:revive // see RegistrationChanged
+
+// InsertOpts says how the job is queued unless the caller overrides it.
+func (InvoiceIssued) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: QueueMail} }
