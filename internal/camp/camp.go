@@ -4,7 +4,6 @@ package camp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -151,22 +150,28 @@ func (s *Store) Camp(ctx context.Context, id uuid.UUID) (Camp, error) { return R
 
 // Read is Store.Camp for a caller with its own transaction.
 func Read(ctx context.Context, q db.Querier, id uuid.UUID) (Camp, error) {
+	camps, err := ReadAll(ctx, q, []uuid.UUID{id})
+	if err != nil {
+		return Camp{}, err
+	}
+	if len(camps) == 0 {
+		return Camp{}, problem.NotFound("camp.not_found")
+	}
+	return camps[0], nil
+}
+
+// ReadAll returns the camps with the given ids, in order of their beginning; unknown ids are left out.
+func ReadAll(ctx context.Context, q db.Querier, ids []uuid.UUID) ([]Camp, error) {
 	rows, err := q.Query(ctx, `
 		SELECT `+campColumns+`
 		FROM camp
-		WHERE id = @id`,
-		pgx.NamedArgs{"id": id})
+		WHERE id = ANY(@ids)
+		ORDER BY begins_at, id`,
+		pgx.NamedArgs{"ids": ids})
 	if err != nil {
-		return Camp{}, fmt.Errorf("reading camp %s: %w", id, err)
+		return nil, fmt.Errorf("reading camps: %w", err)
 	}
-	c, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Camp])
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Camp{}, problem.NotFound("camp.not_found")
-	}
-	if err != nil {
-		return Camp{}, fmt.Errorf("reading camp %s: %w", id, err)
-	}
-	return c, nil
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Camp])
 }
 
 // TicketsOf returns the tickets of a camp in the order of Odoo, withdrawn ones included.

@@ -61,19 +61,33 @@ const maxDays = 120
 
 // SessionsOf returns the sessions of a camp in order, cancelled ones included.
 func SessionsOf(ctx context.Context, q db.Querier, campID uuid.UUID) ([]Session, error) {
+	all, err := SessionsOfAll(ctx, q, []uuid.UUID{campID})
+	return all[campID], err
+}
+
+// SessionsOfAll returns the sessions of several camps, each in order, cancelled ones included.
+func SessionsOfAll(ctx context.Context, q db.Querier, campIDs []uuid.UUID) (map[uuid.UUID][]Session, error) {
 	rows, err := q.Query(ctx, `
 		SELECT id, camp_id, day,
 		  (EXTRACT(EPOCH FROM starts) / 60)::int AS starts,
 		  (EXTRACT(EPOCH FROM ends) / 60)::int AS ends,
 		  state, reason, by_staff
 		FROM camp_session
-		WHERE camp_id = @camp
+		WHERE camp_id = ANY(@camps)
 		ORDER BY day, starts`,
-		pgx.NamedArgs{"camp": campID})
+		pgx.NamedArgs{"camps": campIDs})
 	if err != nil {
-		return nil, fmt.Errorf("reading the sessions of camp %s: %w", campID, err)
+		return nil, fmt.Errorf("reading the sessions of camps: %w", err)
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByName[Session])
+	sessions, err := pgx.CollectRows(rows, pgx.RowToStructByName[Session])
+	if err != nil {
+		return nil, fmt.Errorf("reading the sessions of camps: %w", err)
+	}
+	all := make(map[uuid.UUID][]Session, len(campIDs))
+	for _, s := range sessions {
+		all[s.CampID] = append(all[s.CampID], s)
+	}
+	return all, nil
 }
 
 // replaceSessions makes the derived sessions those of the camp: it adds and removes, and leaves what staff added,

@@ -106,21 +106,21 @@ func (s *Store) SaveSettings(ctx context.Context, actor audit.Actor, id uuid.UUI
 
 // SettingKeys are the settings of the commune and what they are when nobody set them.
 var SettingKeys = map[string]string{
-	"commune.name":     "Commune",
-	"commune.street":   "",
-	"commune.city":     "",
-	"commune.email":    "",
-	"commune.phone":    "",
-	"commune.bce":      "",
-	"commune.iban":     "",
-	"commune.bic":      "",
-	"commune.vat":      "Exonéré de la TVA, article 44, § 2, 2° du Code de la TVA",
-	"commune.dpo":      "",
-	"odoo.levels":      "Niveau",
-	"odoo.themes":      "Thème",
-	"odoo.ages":        "Âge",
-	"mail.reply_to":    "",
-	"invoice.prefix":   "F",
+	"commune.name":   "Commune",
+	"commune.street": "",
+	"commune.city":   "",
+	"commune.email":  "",
+	"commune.phone":  "",
+	"commune.bce":    "",
+	"commune.iban":   "",
+	"commune.bic":    "",
+	"commune.vat":    "Exonéré de la TVA, article 44, § 2, 2° du Code de la TVA",
+	"commune.dpo":    "",
+	"odoo.levels":    "Niveau",
+	"odoo.themes":    "Thème",
+	"odoo.ages":      "Âge",
+	"mail.reply_to":  "",
+	"invoice.prefix": "F",
 }
 
 // Setting returns a setting of the commune, or its default.

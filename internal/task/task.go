@@ -25,6 +25,8 @@ const (
 	MailFailed    = "mail_failed"    // a mail that no server takes
 	PlaceFree     = "place_free"     // a place came free and nobody on the list could take it
 	DecideLate    = "decide_late"    // a request has waited too long for the commune
+	RefundDue     = "refund_due"     // a registration ended and money of the family is here
+	CancelAsked   = "cancel_asked"   // a guardian asks to cancel what someone has paid
 	PaymentUnsure = "payment_unsure" // the provider does not know a payment that we asked for
 )
 

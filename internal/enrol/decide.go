@@ -1,0 +1,239 @@
+package enrol
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"ribambelle/internal/audit"
+	"ribambelle/internal/civil"
+	"ribambelle/internal/db"
+	"ribambelle/internal/household"
+	"ribambelle/internal/ledger"
+	"ribambelle/internal/place"
+	"ribambelle/internal/problem"
+	"ribambelle/internal/task"
+	"ribambelle/internal/transport"
+)
+
+// maxReason bounds a reason, in bytes.
+const maxReason = 1000
+
+// Decide validates a request, or refuses it with a reason that the family reads. Invalid without the reason of a
+// refusal; Conflict when the request no longer waits for a decision.
+func (s *Store) Decide(ctx context.Context, accountID, id uuid.UUID, accept bool, reason string) error {
+	reason = strings.TrimSpace(reason)
+	if err := checkReason(reason, !accept); err != nil {
+		return err
+	}
+	actor := audit.Account(accountID)
+	return s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
+		r, err := lock(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if !accept {
+			return s.leave(ctx, tx, &r, Refused, actor, reason)
+		}
+		if r.State != ToValidate {
+			return problem.Conflict("registration.not_to_decide", r.State.Info().Label())
+		}
+		f, err := s.facts(ctx, tx, r.ChildID, r.CampID, r.ID, r.TicketID)
+		if err != nil {
+			return err
+		}
+		if err := s.move(ctx, tx, &r, Validated, nil, actor, reason); err != nil {
+			return err
+		}
+		return s.askPayment(ctx, tx, &r, f, actor)
+	})
+}
+
+func checkReason(reason string, needed bool) error {
+	var f problem.Fields
+	if needed && reason == "" {
+		f.Add("reason", "registration.reason_needed")
+	}
+	if len(reason) > maxReason {
+		f.Add("reason", "form.too_long")
+	}
+	return f.Err()
+}
+
+// askPayment charges a validated registration and asks the family to pay, or confirms it when nothing is due.
+func (s *Store) askPayment(ctx context.Context, tx db.Tx, r *Registration, f Facts, actor audit.Actor) error {
+	if r.PriceCents == 0 {
+		if err := place.Confirm(ctx, tx, r.ID); err != nil {
+			return err
+		}
+		return s.move(ctx, tx, r, Confirmed, nil, actor, "")
+	}
+	d, err := s.charge(ctx, tx, r, actor)
+	if err != nil {
+		return err
+	}
+	due := payBy(s.Now(), f)
+	if err := s.move(ctx, tx, r, AwaitingPayment, &due, actor, ""); err != nil {
+		return err
+	}
+	return s.settle(ctx, tx, r, d, actor) // a former payment may already cover it
+}
+
+// charge books what a registration costs, unless its lines already amount to that.
+func (s *Store) charge(ctx context.Context, tx db.Tx, r *Registration, actor audit.Actor) (ledger.Due, error) {
+	d, err := ledger.DueOf(ctx, tx, r.ID)
+	if problem.Is(err, problem.KindNotFound) {
+		d, err = ledger.NewDue(ctx, tx, r.ID, r.PayerID, r.DebtorID, s.Now())
+	}
+	if err != nil {
+		return d, err
+	}
+	b, err := ledger.BalanceOf(ctx, tx, d.ID)
+	if err != nil || b.Charged >= r.PriceCents {
+		return d, err
+	}
+	if b.Charged > 0 { // a cost that was partly reduced before: the rest in one line
+		_, err = ledger.Add(ctx, tx, d, ledger.Line{
+			Kind: ledger.Charge, Cents: r.PriceCents - b.Charged, Label: "ledger.rest", Source: "tariff", Actor: actor.String(), At: s.Now(),
+		})
+		return d, err
+	}
+	for _, l := range r.PriceDetail {
+		_, err := ledger.Add(ctx, tx, d, ledger.Line{
+			Kind: ledger.Charge, Cents: l.Cents, Label: l.Label, Source: "tariff", Actor: actor.String(), At: s.Now(),
+		})
+		if err != nil {
+			return d, err
+		}
+	}
+	return d, nil
+}
+
+// leave ends a registration: its places are freed, what was not paid is no longer due, and the next family on the
+// waiting list is offered the place. Money that was paid stays in the ledger and becomes a task.
+func (s *Store) leave(ctx context.Context, tx db.Tx, r *Registration, exit State, actor audit.Actor, reason string) error {
+	if err := s.move(ctx, tx, r, exit, nil, actor, reason); err != nil {
+		return err
+	}
+	if err := place.Release(ctx, tx, r.ID); err != nil {
+		return err
+	}
+	if err := transport.Leave(ctx, tx, r.ID); err != nil {
+		return err
+	}
+	if err := s.forgive(ctx, tx, r, actor); err != nil {
+		return err
+	}
+	return s.promote(ctx, tx, r.CampID)
+}
+
+// forgive takes back the charges of an exit; what was paid then shows as owed to the payer.
+func (s *Store) forgive(ctx context.Context, tx db.Tx, r *Registration, actor audit.Actor) error {
+	d, err := ledger.DueOf(ctx, tx, r.ID)
+	if problem.Is(err, problem.KindNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	b, err := ledger.BalanceOf(ctx, tx, d.ID)
+	if err != nil {
+		return err
+	}
+	if b.Charged > 0 {
+		_, err := ledger.Add(ctx, tx, d, ledger.Line{
+			Kind: ledger.Reduction, Cents: b.Charged, Label: "ledger.given_up", Source: "staff", Actor: actor.String(), At: s.Now(),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if b.Paid > b.Refunded {
+		return task.Open(ctx, tx, task.RefundDue, "registration", r.ID.String(), map[string]any{"registration": r.ID, "cents": b.Paid - b.Refunded})
+	}
+	return nil
+}
+
+// Withdraw takes a registration back for a guardian with the right to cancel. Once money was paid, or when someone
+// else is the payer, it becomes a request that staff decide: then done is false and nothing else has changed.
+func (s *Store) Withdraw(ctx context.Context, guardianID, accountID, id uuid.UUID, reason string) (done bool, err error) {
+	reason = strings.TrimSpace(reason)
+	if err := checkReason(reason, false); err != nil {
+		return false, err
+	}
+	err = s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
+		done = false
+		r, err := lock(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := s.Households.Right(ctx, tx, guardianID, r.ChildID, household.RightCancel, civil.DateOf(s.Now(), civil.Brussels)); err != nil {
+			return err
+		}
+		if r.State.Info().Exit || r.State == Completed {
+			return problem.Conflict("registration.over", r.State.Info().Label())
+		}
+		var paid bool
+		err = tx.QueryRow(ctx, `
+			SELECT EXISTS (SELECT 1 FROM ledger_line WHERE registration_id = @id AND kind = 'payment')`,
+			pgx.NamedArgs{"id": r.ID}).Scan(&paid)
+		if err != nil {
+			return fmt.Errorf("reading the payments of registration %s: %w", r.ID, err)
+		}
+		if paid || r.PayerID != guardianID {
+			if err := task.Open(ctx, tx, task.CancelAsked, "registration", r.ID.String(), map[string]any{"registration": r.ID, "guardian": guardianID, "reason": reason}); err != nil {
+				return err
+			}
+			return audit.Record(ctx, tx, audit.Account(accountID), "registration.cancel_asked", "registration", r.ID.String(), map[string]any{"guardian": guardianID})
+		}
+		done = true
+		return s.leave(ctx, tx, &r, Withdrawn, audit.Account(accountID), reason)
+	})
+	return done, err
+}
+
+// Cancel ends a registration by the commune, with a reason that the family reads. It also answers a family's request.
+func (s *Store) Cancel(ctx context.Context, accountID, id uuid.UUID, reason string) error {
+	reason = strings.TrimSpace(reason)
+	if err := checkReason(reason, true); err != nil {
+		return err
+	}
+	return s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
+		r, err := lock(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := s.leave(ctx, tx, &r, Cancelled, audit.Account(accountID), reason); err != nil {
+			return err
+		}
+		return task.Close(ctx, tx, task.CancelAsked, "registration", r.ID.String(), accountID.String())
+	})
+}
+
+// Answer takes an offered place, or declines it, for a guardian with the right to register.
+func (s *Store) Answer(ctx context.Context, guardianID, accountID, id uuid.UUID, take bool) error {
+	actor := audit.Account(accountID)
+	return s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
+		r, err := lock(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := s.Households.Right(ctx, tx, guardianID, r.ChildID, household.RightRegister, civil.DateOf(s.Now(), civil.Brussels)); err != nil {
+			return err
+		}
+		if r.State != Offered || r.DueAt != nil && s.Now().After(*r.DueAt) {
+			return problem.Gone("registration.offer_over")
+		}
+		if !take {
+			return s.leave(ctx, tx, &r, Declined, actor, "")
+		}
+		f, err := s.facts(ctx, tx, r.ChildID, r.CampID, r.ID, r.TicketID)
+		if err != nil {
+			return err
+		}
+		return s.accept(ctx, tx, &r, f, actor)
+	})
+}

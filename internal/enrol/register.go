@@ -1,0 +1,272 @@
+package enrol
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"ribambelle/internal/audit"
+	"ribambelle/internal/camp"
+	"ribambelle/internal/civil"
+	"ribambelle/internal/db"
+	"ribambelle/internal/household"
+	"ribambelle/internal/place"
+	"ribambelle/internal/problem"
+	"ribambelle/internal/transport"
+)
+
+// Request is a family's wish: one child, one camp, a ticket where the camp has several, a stop for each direction.
+type Request struct {
+	Key        uuid.UUID // of the form: the same key again is the same registration
+	ChildID    uuid.UUID
+	CampID     uuid.UUID
+	TicketID   *uuid.UUID
+	StopOutID  *uuid.UUID
+	StopBackID *uuid.UUID
+	WithoutBus bool // take the place even if the bus is full
+	Remark     string
+}
+
+// maxRemark bounds a family's remark, in bytes.
+const maxRemark = 1000
+
+// Quote is what a request would come to now.
+type Quote struct {
+	Lines   []PriceLine
+	Total   civil.Cents
+	Reasons []Reason
+	Free    *int // places left in the tightest of camp and ticket; nil is unlimited
+	BusFree *int // seats left in the tightest trip; nil without bus
+	Waiting int  // families on the waiting list
+}
+
+// Quote prices and checks a request without taking anything. NotFound when the guardian may not know the child or the
+// camp is not shown; a child whom the guardian may not register is Forbidden.
+func (s *Store) Quote(ctx context.Context, guardianID uuid.UUID, r Request) (Quote, error) {
+	var quote Quote
+	f, err := s.check(ctx, s.DB, guardianID, r)
+	if err != nil {
+		return quote, err
+	}
+	quote.Reasons = Eligible(f)
+	if quote.Lines, err = price(ctx, s.DB, f, r.StopOutID, r.StopBackID); err != nil {
+		return quote, err
+	}
+	quote.Total = total(quote.Lines)
+	w, err := wanted(ctx, s.DB, f.Camp, f.Ticket, r.StopOutID, r.StopBackID)
+	if err != nil {
+		return quote, err
+	}
+	if quote.Free, err = tightest(ctx, s.DB, w.pools); err != nil {
+		return quote, err
+	}
+	if quote.BusFree, err = tightest(ctx, s.DB, w.trips); err != nil {
+		return quote, err
+	}
+	err = s.DB.QueryRow(ctx, `
+		SELECT count(*)
+		FROM registration
+		WHERE camp_id = @camp
+		  AND state = 'waitlisted'`,
+		pgx.NamedArgs{"camp": r.CampID}).Scan(&quote.Waiting)
+	if err != nil {
+		return quote, fmt.Errorf("counting the waiting list of camp %s: %w", r.CampID, err)
+	}
+	return quote, nil
+}
+
+func tightest(ctx context.Context, q db.Querier, pools []uuid.UUID) (*int, error) {
+	if len(pools) == 0 {
+		return nil, nil
+	}
+	all, err := place.Read(ctx, q, pools...)
+	if err != nil {
+		return nil, err
+	}
+	var least *int
+	for _, p := range all {
+		if free, limited := p.Free(); limited && (least == nil || free < *least) {
+			least = &free
+		}
+	}
+	return least, nil
+}
+
+// check verifies the right and loads the facts of a request.
+func (s *Store) check(ctx context.Context, q db.Querier, guardianID uuid.UUID, r Request) (Facts, error) {
+	today := civil.DateOf(s.Now(), civil.Brussels)
+	if err := s.Households.Right(ctx, q, guardianID, r.ChildID, household.RightRegister, today); err != nil {
+		return Facts{}, err
+	}
+	return s.facts(ctx, q, r.ChildID, r.CampID, uuid.Nil, r.TicketID)
+}
+
+// Register takes a request: with places held and decided as the camp says, or on the waiting list when it is full.
+// Nothing is taken when a bar stands against it: then Invalid with every bar. A key that was used before gives the
+// registration that it made.
+func (s *Store) Register(ctx context.Context, guardianID uuid.UUID, r Request) (Registration, error) {
+	var made Registration
+	err := s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) (err error) {
+		made, err = s.register(ctx, tx, guardianID, r)
+		return err
+	})
+	if db.Constraint(err) == "registration_submission_key_key" { // the same form, sent twice at once
+		return s.again(ctx, s.DB, guardianID, r.Key)
+	}
+	if db.Constraint(err) == "registration_once" {
+		return made, bars([]Reason{{Rule: "once", Bar: true, Code: "eligible.once"}})
+	}
+	return made, err
+}
+
+func (s *Store) register(ctx context.Context, tx db.Tx, guardianID uuid.UUID, r Request) (Registration, error) {
+	if len(r.Remark) > maxRemark {
+		var f problem.Fields
+		f.Add("remark", "form.too_long")
+		return Registration{}, f.Err()
+	}
+	today := civil.DateOf(s.Now(), civil.Brussels)
+	if err := s.Households.Right(ctx, tx, guardianID, r.ChildID, household.RightRegister, today); err != nil {
+		return Registration{}, err
+	}
+	if err := lockChild(ctx, tx, r.ChildID); err != nil {
+		return Registration{}, err
+	}
+	if made, err := s.again(ctx, tx, guardianID, r.Key); err == nil || !problem.Is(err, problem.KindNotFound) {
+		return made, err
+	}
+	f, err := s.check(ctx, tx, guardianID, r)
+	if err != nil {
+		return Registration{}, err
+	}
+	if err := bars(Eligible(f)); err != nil {
+		return Registration{}, err
+	}
+	reg, err := s.insert(ctx, tx, guardianID, r, f)
+	if err != nil {
+		return reg, err
+	}
+	granted, err := s.grant(ctx, tx, &reg, f, r.WithoutBus)
+	if err != nil {
+		return reg, err
+	}
+	if !granted {
+		return reg, s.move(ctx, tx, &reg, Waitlisted, nil, audit.Job("enrol"), "")
+	}
+	return reg, s.accept(ctx, tx, &reg, f, audit.Job("enrol"))
+}
+
+// again returns the registration that a submission key made before, if it is the guardian's.
+func (s *Store) again(ctx context.Context, q db.Querier, guardianID, key uuid.UUID) (Registration, error) {
+	r, err := one(ctx, q, `submission_key = @key`, pgx.NamedArgs{"key": key})
+	if err == nil && r.RegistrantID != guardianID {
+		return Registration{}, problem.Conflict("registration.key_taken")
+	}
+	return r, err
+}
+
+func (s *Store) insert(ctx context.Context, tx db.Tx, guardianID uuid.UUID, r Request, f Facts) (Registration, error) {
+	lines, err := price(ctx, tx, f, r.StopOutID, r.StopBackID)
+	if err != nil {
+		return Registration{}, err
+	}
+	frozen, err := detail(lines)
+	if err != nil {
+		return Registration{}, err
+	}
+	var ticketID *uuid.UUID
+	if f.Ticket != nil {
+		ticketID = &f.Ticket.ID
+	}
+	var id uuid.UUID
+	err = tx.QueryRow(ctx, `
+		INSERT INTO registration (submission_key, child_id, camp_id, ticket_id, registrant_id, payer_id, debtor_id, state, state_since,
+		  price_cents, price_detail, stop_out_id, stop_back_id, remark, created_at, updated_at)
+		VALUES (@key, @child, @camp, @ticket, @guardian, @guardian, @guardian, 'submitted', @now,
+		  @price, @detail, @stop_out, @stop_back, @remark, @now, @now)
+		RETURNING id`,
+		pgx.NamedArgs{
+			"key": r.Key, "child": r.ChildID, "camp": r.CampID, "ticket": ticketID, "guardian": guardianID, "now": s.Now(),
+			"price": total(lines), "detail": frozen, "stop_out": r.StopOutID, "stop_back": r.StopBackID, "remark": r.Remark,
+		}).Scan(&id)
+	if err != nil {
+		return Registration{}, fmt.Errorf("storing a registration: %w", err)
+	}
+	reg, err := one(ctx, tx, `id = @id`, pgx.NamedArgs{"id": id})
+	if err != nil {
+		return reg, err
+	}
+	var account *uuid.UUID
+	if err := tx.QueryRow(ctx, `SELECT account_id FROM guardian WHERE id = @id`, pgx.NamedArgs{"id": guardianID}).Scan(&account); err != nil {
+		return reg, fmt.Errorf("reading guardian %s: %w", guardianID, err)
+	}
+	actor := audit.Actor{Kind: "account", ID: guardianID.String()}
+	if account != nil {
+		actor = audit.Account(*account)
+	}
+	return reg, s.note(ctx, tx, &reg, nil, actor, "")
+}
+
+// grant holds every place that a registration needs and puts the child on its bus. Holds that have run out are
+// released first. It reports false, with nothing taken, when a place is missing.
+func (s *Store) grant(ctx context.Context, tx db.Tx, r *Registration, f Facts, withoutBus bool) (bool, error) {
+	w, err := wanted(ctx, tx, f.Camp, f.Ticket, r.StopOutID, r.StopBackID)
+	if err != nil {
+		return false, err
+	}
+	if err := s.expireCamp(ctx, tx, f.Camp.ID); err != nil {
+		return false, err
+	}
+	full, err := place.Grant(ctx, tx, r.ID, slices.Concat(w.pools, w.trips))
+	if err != nil {
+		return false, err
+	}
+	if len(full) > 0 && withoutBus && !slices.ContainsFunc(full, func(id uuid.UUID) bool { return slices.Contains(w.pools, id) }) {
+		if full, err = place.Grant(ctx, tx, r.ID, w.pools); err != nil {
+			return false, err
+		}
+		if len(full) == 0 {
+			return true, s.dropBus(ctx, tx, r, f)
+		}
+	}
+	if len(full) > 0 {
+		return false, nil
+	}
+	return true, transport.Board(ctx, tx, r.ID, w.legs)
+}
+
+// dropBus takes the bus off a registration whose family goes without it, price included.
+func (s *Store) dropBus(ctx context.Context, tx db.Tx, r *Registration, f Facts) error {
+	lines, err := price(ctx, tx, f, nil, nil)
+	if err != nil {
+		return err
+	}
+	frozen, err := detail(lines)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+		UPDATE registration
+		SET stop_out_id = NULL, stop_back_id = NULL, price_cents = @price, price_detail = @detail, version = version + 1
+		WHERE id = @id`,
+		pgx.NamedArgs{"id": r.ID, "price": total(lines), "detail": frozen})
+	if err != nil {
+		return fmt.Errorf("taking the bus off registration %s: %w", r.ID, err)
+	}
+	r.StopOutID, r.StopBackID, r.PriceCents, r.PriceDetail = nil, nil, total(lines), lines
+	return nil
+}
+
+// accept leads a registration whose places are held to where the camp's way of deciding puts it.
+func (s *Store) accept(ctx context.Context, tx db.Tx, r *Registration, f Facts, actor audit.Actor) error {
+	if f.Camp.Decision == camp.DecisionManual {
+		return s.move(ctx, tx, r, ToValidate, nil, actor, "")
+	}
+	if err := s.move(ctx, tx, r, Validated, nil, actor, ""); err != nil {
+		return err
+	}
+	return s.askPayment(ctx, tx, r, f, actor)
+}

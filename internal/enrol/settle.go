@@ -1,0 +1,176 @@
+package enrol
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"ribambelle/internal/audit"
+	"ribambelle/internal/camp"
+	"ribambelle/internal/civil"
+	"ribambelle/internal/db"
+	"ribambelle/internal/job"
+	"ribambelle/internal/ledger"
+	"ribambelle/internal/pay/transfer"
+	"ribambelle/internal/place"
+	"ribambelle/internal/problem"
+	"ribambelle/internal/task"
+)
+
+// settle looks at what a registration owes after money came in: covered, it is confirmed and invoiced; an expired one
+// gets its place back if there still is one; everything else that is paid becomes a task.
+func (s *Store) settle(ctx context.Context, tx db.Tx, r *Registration, d ledger.Due, actor audit.Actor) error {
+	b, err := ledger.BalanceOf(ctx, tx, d.ID)
+	if err != nil {
+		return err
+	}
+	if r.State == Expired && b.Paid > b.Refunded {
+		return s.late(ctx, tx, r, d, actor)
+	}
+	if b.Owed() < 0 {
+		if err := task.Open(ctx, tx, task.OverPaid, "registration", r.ID.String(), map[string]any{"registration": r.ID, "cents": -b.Owed()}); err != nil {
+			return err
+		}
+	}
+	if r.State != AwaitingPayment || b.Owed() > 0 {
+		return nil
+	}
+	return s.confirm(ctx, tx, r, d, actor)
+}
+
+func (s *Store) confirm(ctx context.Context, tx db.Tx, r *Registration, d ledger.Due, actor audit.Actor) error {
+	if err := place.Confirm(ctx, tx, r.ID); err != nil {
+		return err
+	}
+	if err := s.move(ctx, tx, r, Confirmed, nil, actor, ""); err != nil {
+		return err
+	}
+	content, err := s.invoiceContent(ctx, tx, r, d)
+	if err != nil {
+		return err
+	}
+	prefix, err := camp.Setting(ctx, tx, "invoice.prefix")
+	if err != nil {
+		return err
+	}
+	inv, issued, err := ledger.Issue(ctx, tx, d, prefix, content, s.Now())
+	if err != nil || !issued {
+		return err
+	}
+	if _, err := s.Jobs.InsertTx(ctx, tx, job.InvoiceIssued{InvoiceID: inv.ID.String()}, nil); err != nil {
+		return fmt.Errorf("announcing invoice %s: %w", inv.ID, err)
+	}
+	return nil
+}
+
+// late handles money for a place that was given up: the place again if it is still free, else a task for staff.
+func (s *Store) late(ctx context.Context, tx db.Tx, r *Registration, d ledger.Due, actor audit.Actor) error {
+	f, err := s.facts(ctx, tx, r.ChildID, r.CampID, r.ID, r.TicketID)
+	if err != nil && !problem.Is(err, problem.KindInvalid) {
+		return err
+	}
+	ok := err == nil && !f.Once && s.Now().Before(f.Camp.BeginsAt) && !Barred(withoutWindow(Eligible(f)))
+	if ok {
+		if ok, err = s.grant(ctx, tx, r, f, false); err != nil {
+			return err
+		}
+	}
+	if !ok {
+		return task.Open(ctx, tx, task.LateMoney, "registration", r.ID.String(), map[string]any{"registration": r.ID})
+	}
+	if _, err := s.charge(ctx, tx, r, actor); err != nil {
+		return err
+	}
+	b, err := ledger.BalanceOf(ctx, tx, d.ID)
+	if err != nil {
+		return err
+	}
+	if b.Owed() > 0 {
+		if err := place.Release(ctx, tx, r.ID); err != nil {
+			return err
+		}
+		return task.Open(ctx, tx, task.LateMoney, "registration", r.ID.String(), map[string]any{"registration": r.ID, "owed": b.Owed()})
+	}
+	return s.confirm(ctx, tx, r, d, actor)
+}
+
+// invoiceContent freezes everything that the invoice of a registration prints.
+func (s *Store) invoiceContent(ctx context.Context, tx db.Tx, r *Registration, d ledger.Due) (ledger.InvoiceContent, error) {
+	var c ledger.InvoiceContent
+	settings, err := camp.AllSettings(ctx, tx)
+	if err != nil {
+		return c, err
+	}
+	c.IssuedOn = civil.DateOf(s.Now(), civil.Brussels)
+	c.PaidOn = c.IssuedOn
+	c.Commune = ledger.InvoiceParty{Name: settings["commune.name"], Street: settings["commune.street"], City: settings["commune.city"]}
+	c.BCE, c.Email, c.Phone, c.IBAN = settings["commune.bce"], settings["commune.email"], settings["commune.phone"], settings["commune.iban"]
+	c.VATMention = settings["commune.vat"]
+	communication, err := transfer.Parse(d.Communication)
+	if err != nil {
+		return c, fmt.Errorf("reading the communication of due %s: %w", d.ID, err)
+	}
+	c.Communication = communication.String()
+	err = tx.QueryRow(ctx, `
+		SELECT g.first_name || ' ' || g.last_name, g.street, trim(g.postcode || ' ' || g.city),
+		  ch.first_name || ' ' || ch.last_name, c.name,
+		  COALESCE(min(s.day), c.begins_at::date), COALESCE(max(s.day), c.ends_at::date), count(DISTINCT s.day)
+		FROM guardian g
+		CROSS JOIN child ch
+		CROSS JOIN camp c
+		LEFT JOIN camp_session s ON s.camp_id = c.id AND s.state <> 'cancelled'
+		WHERE g.id = @payer
+		  AND ch.id = @child
+		  AND c.id = @camp
+		GROUP BY g.id, ch.id, c.id`,
+		pgx.NamedArgs{"payer": d.PayerID, "child": r.ChildID, "camp": r.CampID},
+	).Scan(&c.Payer.Name, &c.Payer.Street, &c.Payer.City, &c.Child, &c.Camp, &c.FirstDay, &c.LastDay, &c.Days)
+	if err != nil {
+		return c, fmt.Errorf("reading what the invoice of registration %s prints: %w", r.ID, err)
+	}
+	for _, l := range r.PriceDetail {
+		c.Lines = append(c.Lines, ledger.InvoiceLine{Label: l.Label, Args: l.Args, Cents: l.Cents})
+	}
+	c.Total = r.PriceCents
+	return c, nil
+}
+
+// RecordPayment books money that staff saw: on the account, or at the counter. The submission key books it once.
+func (s *Store) RecordPayment(ctx context.Context, accountID, dueID uuid.UUID, cents civil.Cents, source string, key uuid.UUID) error {
+	var f problem.Fields
+	if cents <= 0 || cents > maxPayment {
+		f.Add("amount", "payment.amount_out_of_range")
+	}
+	if source != "bank" && source != "cash" {
+		f.Add("source", "payment.source_unknown")
+	}
+	if err := f.Err(); err != nil {
+		return err
+	}
+	actor := audit.Account(accountID)
+	return s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
+		d, err := ledger.ReadDue(ctx, tx, dueID)
+		if err != nil {
+			return err
+		}
+		r, err := lock(ctx, tx, d.RegistrationID)
+		if err != nil {
+			return err
+		}
+		added, err := ledger.Add(ctx, tx, d, ledger.Line{
+			Kind: ledger.Payment, Cents: cents, Label: "ledger.payment", Source: source, Actor: actor.String(), Key: &key, At: s.Now(),
+		})
+		if err != nil || !added {
+			return err
+		}
+		if err := audit.Record(ctx, tx, actor, "payment.recorded", "registration", r.ID.String(), map[string]any{"due": dueID, "cents": cents, "source": source}); err != nil {
+			return err
+		}
+		return s.settle(ctx, tx, &r, d, actor)
+	})
+}
+
+// maxPayment is a bound against a slip of the keyboard: 10 000,00 €.
+const maxPayment = 1_000_000
