@@ -12,6 +12,7 @@ import (
 
 	"ribambelle/internal/audit"
 	"ribambelle/internal/db"
+	"ribambelle/internal/job"
 	"ribambelle/internal/problem"
 )
 
@@ -195,6 +196,9 @@ func (s *Store) updateGuardian(ctx context.Context, tx db.Tx, accountID uuid.UUI
 	g, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Guardian])
 	if err != nil {
 		return Guardian{}, fmt.Errorf("changing guardian %s: %w", before.ID, err)
+	}
+	if _, err := s.Jobs.InsertTx(ctx, tx, job.PushSoon{}, nil); err != nil {
+		return Guardian{}, fmt.Errorf("asking to send guardian %s to Odoo: %w", g.ID, err)
 	}
 	return g, audit.Record(ctx, tx, audit.Account(accountID), "guardian.changed", "guardian", g.ID.String(),
 		map[string]any{"inputs": changed, "version": g.Version})

@@ -10,6 +10,7 @@ import (
 
 	"ribambelle/internal/civil"
 	"ribambelle/internal/db"
+	"ribambelle/internal/job"
 	"ribambelle/internal/problem"
 	"ribambelle/internal/seal"
 )
@@ -19,11 +20,13 @@ type Store struct {
 	DB  *db.DB
 	Now civil.Clock
 	Box *seal.Box // seals national numbers
+	// Jobs takes what follows a change: a guardian who changed is sent to Odoo.
+	Jobs job.Inserter
 }
 
 // New returns a store on d.
-func New(d *db.DB, now civil.Clock, box *seal.Box) *Store {
-	return &Store{DB: d, Now: now, Box: box}
+func New(d *db.DB, now civil.Clock, box *seal.Box, jobs job.Inserter) *Store {
+	return &Store{DB: d, Now: now, Box: box, Jobs: jobs}
 }
 
 // today is the civil day in Brussels: guardianships begin and end with days, not instants.
