@@ -137,9 +137,10 @@ var (
 	quotedValue   = regexp.MustCompile(`"[^"\n]*"|'[^'\n]*'|«[^»\n]*»|\([^()\n]*\)=\([^()\n]*\)|[^\s<>]+@[^\s<>]+`)
 	exceptionLine = regexp.MustCompile(`^((?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*|\w*(?:Error|Exception|Warning|Failure|Timeout|Exit|Interrupt|NotFound))(?:: (.*))?$`)
 	missingRecord = regexp.MustCompile(`\([^()]*[a-z_.]+\(\d[\d, ]*\)[^()]*\)\s*$`)
-	missingUser   = regexp.MustCompile(`\bres\.users\(\d+,?\)`)
-	noDatabase    = regexp.MustCompile(`FATAL: +database ".*" does not exist|database .* does not exist`)
-	noModel       = regexp.MustCompile(`^Object \S+ doesn't exist$`)
+	missingUser   = regexp.MustCompile(`\bres\.users\((\d+),?\)\D*(\d+)\)\s*$`)
+	// PostgreSQL speaks the language of its own server.
+	noDatabase = regexp.MustCompile(`FATAL:.*(does not exist|n'existe pas|n’existe pas|bestaat niet|existiert nicht)`)
+	noModel    = regexp.MustCompile(`^Object \S+ doesn't exist$`)
 )
 
 const noneMarshalled = "cannot marshal None unless allow_none is enabled"
@@ -178,7 +179,7 @@ func faultOf(fe xmlrpc.FaultError, c call) *Fault {
 func warning(f *Fault, text string, c call) {
 	f.Message = tidy(text)
 	switch {
-	case missingUser.MatchString(text) && c.Model != "res.users":
+	case userGone(text):
 		f.Kind, f.Code = KindDenied, CodeSession
 		f.Message = "Odoo no longer knows the user."
 	case missingRecord.MatchString(text):
@@ -192,6 +193,12 @@ func warning(f *Fault, text string, c call) {
 	default:
 		f.Kind, f.Code = KindUser, CodeRefused
 	}
+}
+
+// userGone reports whether the record that Odoo misses is the caller itself.
+func userGone(text string) bool {
+	m := missingUser.FindStringSubmatch(text)
+	return m != nil && m[1] == m[2]
 }
 
 // traceback sorts a fault 1, whose text is a Python traceback. Only the line

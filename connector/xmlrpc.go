@@ -237,7 +237,7 @@ func (x *xmlrpcCaller) networkFault(ctx context.Context, c call, err error, sent
 		return lost(c, KindProtocol, CodeTLS, "The server's certificate is for another name.", false, nil)
 	case errors.As(err, &verifyErr):
 		return lost(c, KindProtocol, CodeTLS, "The server's certificate is not trusted: "+tidy(verifyErr.Err.Error())+".", false, nil)
-	case errors.As(err, &recordErr), errors.As(err, &alertErr):
+	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &recordErr), errors.As(err, &alertErr):
 		return lost(c, KindProtocol, CodeTLS, "The server does not speak TLS at this address.", false, nil)
 	case errors.As(err, &dnsErr):
 		return lost(c, KindTemporary, CodeUnreachable, "The server's name is not known.", false, nil)
