@@ -89,11 +89,11 @@ func chooseTicket(ctx context.Context, q db.Querier, campID uuid.UUID, ticketID 
 
 // childFacts is what is known of a child whatever the camp.
 type childFacts struct {
-	id        uuid.UUID
-	birth     civil.Date
-	sheet     medical.Status
-	levels    map[int]string // by school year, as they are asked for
-	busy      []busyAt
+	id     uuid.UUID
+	birth  civil.Date
+	sheet  medical.Status
+	levels map[int]string // by school year, as they are asked for
+	busy   []busyAt
 }
 
 type busyAt struct {
