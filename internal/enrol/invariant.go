@@ -1,0 +1,72 @@
+package enrol
+
+// Invariants are queries that return the rows that break what domain.md promises, by the name of the promise; each
+// returns nothing at any instant between transactions. Tests, the crash proof and `ribambelle check` run them.
+var Invariants = map[string]string{
+	"no pool is granted beyond its size": `
+		SELECT id
+		FROM pool
+		WHERE max IS NOT NULL
+		  AND held + confirmed > max
+		  AND external = 0
+		  AND NOT EXISTS (SELECT 1 FROM task WHERE task.kind = 'over_full' AND task.subject_id LIKE '%/' || pool.id::text)`,
+	"a pool's counters are the sums of its places": `
+		SELECT p.id
+		FROM pool p
+		LEFT JOIN place x ON x.pool_id = p.id
+		GROUP BY p.id
+		HAVING p.held <> count(*) FILTER (WHERE x.state = 'held')
+		    OR p.confirmed <> count(*) FILTER (WHERE x.state = 'confirmed')`,
+	"a registration has places exactly while its state says so": `
+		SELECT r.id
+		FROM registration r
+		WHERE (r.state IN ('to_validate', 'validated', 'awaiting_payment', 'offered', 'confirmed', 'completed'))
+		   <> EXISTS (SELECT 1 FROM place x WHERE x.registration_id = r.id)`,
+	"confirmed registrations have confirmed places, the others held ones": `
+		SELECT r.id
+		FROM registration r
+		JOIN place x ON x.registration_id = r.id
+		WHERE (r.state IN ('confirmed', 'completed')) <> (x.state = 'confirmed')`,
+	"a child on a bus has a seat in that trip": `
+		SELECT l.registration_id
+		FROM leg l
+		JOIN trip t ON t.id = l.trip_id
+		WHERE NOT EXISTS (SELECT 1 FROM place x WHERE x.registration_id = l.registration_id AND x.pool_id = t.pool_id)`,
+	"a seat in a trip is a child on that bus": `
+		SELECT x.registration_id
+		FROM place x
+		JOIN trip t ON t.pool_id = x.pool_id
+		WHERE NOT EXISTS (SELECT 1 FROM leg l WHERE l.registration_id = x.registration_id AND l.trip_id = t.id)`,
+	"the history ends where the registration stands": `
+		SELECT r.id
+		FROM registration r
+		WHERE r.state IS DISTINCT FROM (SELECT e.to_state FROM registration_event e WHERE e.registration_id = r.id ORDER BY e.id DESC LIMIT 1)`,
+	"a confirmed registration with a price is covered": `
+		SELECT r.id
+		FROM registration r
+		WHERE r.state = 'confirmed'
+		  AND r.price_cents > COALESCE((SELECT sum(CASE l.kind WHEN 'payment' THEN l.cents WHEN 'refund' THEN -l.cents END)
+		    FROM ledger_line l WHERE l.registration_id = r.id), 0)`,
+	"a paid attempt is booked once, with what was paid": `
+		SELECT p.id
+		FROM payment p
+		WHERE p.status = 'paid'
+		  AND (SELECT count(*) FROM ledger_line l WHERE l.payment_id = p.id AND l.kind = 'payment') <> 1`,
+	"what an exit was charged is taken back": `
+		SELECT r.id
+		FROM registration r
+		JOIN ledger_line l ON l.registration_id = r.id
+		WHERE r.state IN ('refused', 'declined', 'expired', 'withdrawn', 'cancelled', 'camp_cancelled')
+		GROUP BY r.id
+		HAVING COALESCE(sum(CASE WHEN l.kind IN ('charge', 'fee') THEN l.cents WHEN l.kind IN ('reduction', 'write_off') THEN -l.cents END), 0) <> 0`,
+	"invoice numbers have no gap": `
+		SELECT year
+		FROM invoice
+		GROUP BY year
+		HAVING max(number) <> count(*)`,
+	"an invoice's number is the last drawn of its year": `
+		SELECT d.year
+		FROM document_number d
+		WHERE d.series = 'invoice'
+		  AND d.last <> (SELECT count(*) FROM invoice i WHERE i.year = d.year)`,
+}
