@@ -1,0 +1,111 @@
+package portal
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ribambelle/internal/account"
+	"ribambelle/internal/locale"
+	"ribambelle/portal/form"
+	"ribambelle/portal/page"
+)
+
+//go:embed templates
+var templateFiles embed.FS
+
+// parseTemplates parses every page once per language: templates/staff/queue.html becomes the page "staff/queue". A page
+// defines "content"; layout.html and partial/*.html are shared. What does not parse, or asks for a message that the
+// language lacks, is an error.
+func parseTemplates(languages []string, assets map[string]asset) (map[string]map[string]*template.Template, error) {
+	all := make(map[string]map[string]*template.Template, len(languages))
+	for _, lang := range languages {
+		shared, err := template.New("layout.html").Option("missingkey=error").Funcs(functions(locale.For(lang), assets)).
+			ParseFS(templateFiles, "templates/layout.html", "templates/partial/*.html")
+		if err != nil {
+			return nil, fmt.Errorf("parsing the layout: %w", err)
+		}
+		pages := map[string]*template.Template{}
+		err = fs.WalkDir(templateFiles, "templates", func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || name == "templates/layout.html" || strings.HasPrefix(name, "templates/partial/") {
+				return err
+			}
+			t, err := shared.Clone()
+			if err != nil {
+				return err
+			}
+			if t, err = t.ParseFS(templateFiles, name); err != nil {
+				return fmt.Errorf("parsing %s: %w", name, err)
+			}
+			if t.Lookup("content") == nil {
+				return fmt.Errorf("parsing %s: it defines no content", name)
+			}
+			pages[strings.TrimSuffix(strings.TrimPrefix(name, "templates/"), ".html")] = t
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		all[lang] = pages
+	}
+	return all, nil
+}
+
+// render draws a page into a buffer and sends it whole, so that half a page never leaves.
+func (s *server) render(w http.ResponseWriter, r *http.Request, status int, name string, p page.Page) error {
+	b := p.Shell()
+	t := s.pages[b.Lang][name]
+	if t == nil {
+		return fmt.Errorf("page %q is not declared", name)
+	}
+	if b.Flash == "" {
+		b.Flash = s.takeFlash(w, r)
+	}
+	var buf bytes.Buffer
+	if err := t.Execute(&buf, p); err != nil {
+		return fmt.Errorf("drawing page %q: %w", name, err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(buf.Len()))
+	if b.Viewer == nil && status == http.StatusOK && h.Get("Set-Cookie") == "" {
+		h.Set("Cache-Control", "private, no-cache") // lets the browser go back without asking again
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(buf.Bytes()) // the browser may have gone: nobody is left to tell
+	return nil
+}
+
+// base fills in what every page shows.
+func (s *server) base(r *http.Request, title string) page.Base {
+	l := s.locale(r)
+	b := page.Base{Title: title, Lang: l.Lang(), L: l, Commune: s.commune(r.Context()), Demo: s.Demo, Reference: scopeOf(r).reference}
+	if a := s.signedIn(r); a != nil {
+		b.Viewer = &page.Viewer{Name: a.Name, Staff: a.Staff(), Leader: a.Is(account.RoleLeader) || a.Is(account.RoleCoordinator)}
+	}
+	return b
+}
+
+// refuse shows a form again with what is wrong on top, everything as it was typed, under status 422.
+func (s *server) refuse(w http.ResponseWriter, r *http.Request, name string, f *form.Form, p page.Page) error {
+	b := p.Shell()
+	for _, problem := range f.Problems() {
+		b.Problems = append(b.Problems, page.Problem{Input: problem.Name, Text: b.L.T(problem.Code, problem.Args...)})
+	}
+	b.Title = b.L.T("portal.error_prefix", b.Title)
+	return s.render(w, r, http.StatusUnprocessableEntity, name, p)
+}
+
+// locale returns the language of a request: the signed-in person's if it is offered, else the first offered.
+func (s *server) locale(r *http.Request) *locale.Locale {
+	if a := s.signedIn(r); a != nil && slices.Contains(s.Languages, a.Locale) {
+		return locale.For(a.Locale)
+	}
+	return locale.For(s.Languages[0])
+}
