@@ -90,7 +90,7 @@ func performRegister(ctx context.Context, s *Store, d Document, j job) (File, in
 	// One snapshot, so that no child stands on a list of contacts of another moment.
 	opts := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, s.DB.Pool, opts, func(tx pgx.Tx) (err error) {
-		r, err = readRegister(ctx, tx, j.Camp)
+		r, err = readRegister(ctx, tx, j.Camp, j.today)
 		return err
 	})
 	if err != nil {
@@ -117,8 +117,9 @@ func performRegister(ctx context.Context, s *Store, d Document, j job) (File, in
 	return File{Name: name, ContentType: contentXLSX, Body: body}, len(r.children), nil
 }
 
-// readRegister reads the camp, its sessions and its children, sorted by last and first name as French sorts them.
-func readRegister(ctx context.Context, q db.Querier, campID uuid.UUID) (register, error) {
+// readRegister reads the camp, its sessions and its children, sorted by last and first name as French sorts them. The
+// rights of adults are those of today during the camp, of its nearest day otherwise.
+func readRegister(ctx context.Context, q db.Querier, campID uuid.UUID, today civil.Date) (register, error) {
 	c, err := camp.Read(ctx, q, campID)
 	if err != nil {
 		return register{}, err
@@ -150,10 +151,21 @@ func readRegister(ctx context.Context, q db.Querier, campID uuid.UUID) (register
 	for i := range r.children {
 		r.children[i].level = levels[r.children[i].ChildID]
 	}
-	if err := readContacts(ctx, q, campID, r.first, r.last, index); err != nil {
+	if err := readContacts(ctx, q, campID, nearest(today, r.first, r.last), index); err != nil {
 		return register{}, err
 	}
 	return r, readAttendance(ctx, q, campID, index)
+}
+
+// nearest returns the day of the camp that is nearest to today.
+func nearest(today, first, last civil.Date) civil.Date {
+	switch {
+	case today.Before(first):
+		return first
+	case today.After(last):
+		return last
+	}
+	return today
 }
 
 func sortByName(children []child) {
@@ -193,12 +205,12 @@ func readChildren(ctx context.Context, q db.Querier, campID uuid.UUID) ([]child,
 }
 
 // readContacts notes for each child whom to call, the registrant first, and to whom it must not be handed: an adult
-// whose link with the child holds during the camp without the right to pick it up.
-func readContacts(ctx context.Context, q db.Querier, campID uuid.UUID, first, last civil.Date, index map[uuid.UUID]*child) error {
+// whose link with the child holds on that day without the right to pick it up.
+func readContacts(ctx context.Context, q db.Querier, campID uuid.UUID, on civil.Date, index map[uuid.UUID]*child) error {
 	rows, err := q.Query(ctx, `
 		SELECT r.id AS registration_id, g.first_name, g.last_name, g.phone,
-		  'pick_up' = ANY(s.rights) AS pick_up,
-		  s.rights && ARRAY['pick_up', 'messages', 'register'] AS contact
+		  s.rights @> ARRAY['see', 'pick_up'] AS pick_up,
+		  s.rights @> ARRAY['see'] AND s.rights && ARRAY['pick_up', 'messages', 'register'] AS contact
 		FROM registration r
 		JOIN guardianship s
 		  ON s.child_id = r.child_id
@@ -206,10 +218,10 @@ func readContacts(ctx context.Context, q db.Querier, campID uuid.UUID, first, la
 		  ON g.id = s.guardian_id
 		WHERE r.camp_id = @camp
 		  AND r.state = ANY(@placed)
-		  AND s.valid_from <= @last
-		  AND (s.valid_until IS NULL OR s.valid_until >= @first)
+		  AND s.valid_from <= @on
+		  AND (s.valid_until IS NULL OR s.valid_until >= @on)
 		ORDER BY r.id, g.id <> r.registrant_id, g.last_name, g.first_name, g.id`,
-		pgx.NamedArgs{"camp": campID, "placed": placed, "first": first, "last": last})
+		pgx.NamedArgs{"camp": campID, "placed": placed, "on": on})
 	if err != nil {
 		return fmt.Errorf("reading the contacts of camp %s: %w", campID, err)
 	}
