@@ -43,6 +43,7 @@ func weakness(password, email string) (code string, args []any) {
 	p := strings.ToLower(normal(password))
 	local, _, _ := strings.Cut(strings.ToLower(email), "@")
 	n := utf8.RuneCountInString(p)
+	first, _ := utf8.DecodeRuneInString(p)
 	switch {
 	case !utf8.ValidString(password):
 		return "account.password_unreadable", nil
@@ -52,7 +53,7 @@ func weakness(password, email string) (code string, args []any) {
 		return "account.password_long", []any{MaxPassword}
 	case p == strings.ToLower(email) || p == local:
 		return "account.password_is_email", nil
-	case slices.Contains(common, p) || strings.Trim(p, p[:1]) == "":
+	case slices.Contains(common, p) || strings.Trim(p, string(first)) == "":
 		return "account.password_common", nil
 	}
 	return "", nil
