@@ -1,0 +1,4 @@
+package household
+
+// ValidEmail is validEmail.
+var ValidEmail = validEmail
