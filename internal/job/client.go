@@ -65,7 +65,9 @@ func New(d *db.DB, logger *slog.Logger, register ...func(*river.Workers)) (*Clie
 			QueueMail:    {MaxWorkers: 2},
 			QueueOdoo:    {MaxWorkers: 1},
 		},
-		JobTimeout:           jobTimeout,
+		JobTimeout: jobTimeout,
+		// While instances are replaced one by one, the former program leaves the next one's new kinds alone.
+		FetchOnlyKnownKinds:  true,
 		RescueStuckJobsAfter: jobTimeout + time.Hour, // jobs of a killed process are freed by the heartbeat, much sooner
 		RetryPolicy:          retryPolicy{},
 		SoftStopTimeout:      softStop,

@@ -58,7 +58,7 @@ func (h *heartbeat) stop() {
 	h.cancel()
 	h.done.Wait()
 	if h.conn != nil {
-		h.conn.Hijack().Close(context.Background()) //nolint:errcheck // closing the session is all that counts
+		h.conn.Hijack().Close(context.Background())
 		h.conn = nil
 	}
 }
@@ -80,7 +80,7 @@ func (h *heartbeat) show(ctx context.Context) error {
 
 func (h *heartbeat) beat(ctx context.Context) error {
 	if h.conn != nil && h.conn.Ping(ctx) != nil { // the server restarted
-		h.conn.Hijack().Close(ctx) //nolint:errcheck // it is dead
+		h.conn.Hijack().Close(ctx)
 		h.conn = nil
 	}
 	if h.conn == nil {

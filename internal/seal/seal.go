@@ -120,7 +120,7 @@ func (b *Box) CheckMAC(purpose, id, code string) bool {
 
 // codeInput joins purpose and id so that no other pair gives the same bytes.
 func codeInput(purpose, id string) []byte {
-	return append(binary.BigEndian.AppendUint32(nil, uint32(len(purpose))), purpose+id...) //nolint:gosec // a short word
+	return append(binary.BigEndian.AppendUint32(nil, uint32(len(purpose))), purpose+id...)
 }
 
 func grow(seals, codes *keyset.Manager) ([]byte, error) {

@@ -20,7 +20,7 @@ func lockFile(path string) (*os.File, error) {
 // flock takes or converts the lock of f, repeating when a signal interrupts the wait.
 func flock(f *os.File, how int) error {
 	for {
-		err := syscall.Flock(int(f.Fd()), how) //nolint:gosec // a file descriptor fits
+		err := syscall.Flock(int(f.Fd()), how)
 		if !errors.Is(err, syscall.EINTR) {
 			return err
 		}

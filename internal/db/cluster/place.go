@@ -131,7 +131,7 @@ func serverOwner() (owner, error) {
 func (o owner) attributes() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setsid: true}
 	if o.switched {
-		attr.Credential = &syscall.Credential{Uid: uint32(o.uid), Gid: uint32(o.gid)} //nolint:gosec // ids from the system
+		attr.Credential = &syscall.Credential{Uid: uint32(o.uid), Gid: uint32(o.gid)}
 	}
 	return attr
 }
@@ -160,7 +160,7 @@ func (o owner) closedDir(dir string) error {
 		if err := os.Chown(dir, o.uid, o.gid); err != nil {
 			return err
 		}
-		stat.Uid = uint32(o.uid) //nolint:gosec // ids from the system
+		stat.Uid = uint32(o.uid)
 	}
 	if !ok || !info.IsDir() || int(stat.Uid) != o.uid || info.Mode().Perm()&0o077 != 0 {
 		return fmt.Errorf("%s must be a directory of the user %s, closed to others: remove it or set another RIBAMBELLE_HOME", dir, o.name)
