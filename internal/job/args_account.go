@@ -15,3 +15,12 @@ func (AccountMail) Kind() string { return "account_mail" }
 
 // InsertOpts says how the job is queued unless the caller overrides it.
 func (AccountMail) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: QueueMail} }
+
+// AccountSweep removes attempts, sessions, codes and unproved accounts that no longer count; daily.
+type AccountSweep struct{}
+
+// Kind names the job in the queue's table; it never changes.
+func (AccountSweep) Kind() string { return "account_sweep" }
+
+// InsertOpts says how the job is queued unless the caller overrides it.
+func (AccountSweep) InsertOpts() river.InsertOpts { return sweep(QueueDefault) }

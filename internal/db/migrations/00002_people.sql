@@ -116,6 +116,8 @@ CREATE TABLE guardianship (
 );
 CREATE UNIQUE INDEX guardianship_pair ON guardianship (guardian_id, child_id) WHERE valid_until IS NULL;
 CREATE INDEX guardianship_child ON guardianship (child_id);
+-- The children of a guardian, ended guardianships too: guardianship_pair holds the open ones only.
+CREATE INDEX guardianship_guardian ON guardianship (guardian_id);
 
 -- Each save is a new version; the newest counts. The values are sealed, their reader is logged in medical_access.
 CREATE TABLE medical_sheet (
