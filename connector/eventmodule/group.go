@@ -141,7 +141,7 @@ func parseAggregates(q *query, m *model, fields []string, groups []grouping) ([]
 		if !f.sortable() {
 			return nil, traceback(fmt.Sprintf("ValueError: Cannot convert %s.%s to SQL because it is not stored", m.name, source))
 		}
-		sql := fmt.Sprintf(form, f.sql(q, "t"))
+		sql := fmt.Sprintf(form, f.sql(q, "q"))
 		kind := f.kind
 		switch {
 		case fn == "sum" && kind != kFloat:
@@ -170,18 +170,18 @@ type grouped struct {
 }
 
 func (r *grouped) run(ctx context.Context, domain *node, p page, orderby string) (any, error) {
-	where, err := r.q.where(r.model, "t", domain, r.activeTest())
+	where, err := r.q.where(r.model, "q", domain, r.activeTest())
 	if err != nil {
 		return nil, err
 	}
 	var columns, positions []string
-	from := r.model.table() + " t"
+	from := r.model.table() + " q"
 	for i, g := range r.groups {
-		sql := g.field.sql(r.q, "t")
+		sql := g.field.sql(r.q, "q")
 		switch {
 		case g.field.kind == kMany2many:
 			alias := fmt.Sprintf("m%d", i)
-			from += fmt.Sprintf(" LEFT JOIN %s %s ON %s.%s = t.id", g.field.rel, alias, alias, g.field.left)
+			from += fmt.Sprintf(" LEFT JOIN %s %s ON %s.%s = q.id", g.field.rel, alias, alias, g.field.left)
 			sql = alias + "." + g.field.right
 		case g.unit != "":
 			sql = fmt.Sprintf("date_trunc('%s', %s AT TIME ZONE 'UTC' AT TIME ZONE %s::text)", g.unit, sql, r.q.arg(r.zone.String()))
@@ -240,7 +240,7 @@ func (r *grouped) order(orderby string) (string, error) {
 	var terms []string
 	if strings.TrimSpace(orderby) != "" {
 		if !orderForm.MatchString(orderby) {
-			_, err := r.q.orderTerms(r.model, "t", orderby, false, 0)
+			_, err := r.q.orderTerms(r.model, "q", orderby, false, 0)
 			return "", err
 		}
 		for part := range strings.SplitSeq(orderby, ",") {

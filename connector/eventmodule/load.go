@@ -369,7 +369,7 @@ func (l *loader) reference(ctx context.Context, col loadColumn, s string) (any, 
 		if err != nil {
 			return nil, &cellError{fmt.Sprintf("Invalid database id '%s' for the field '%s'", s, f.label)}
 		}
-		sql, args = fmt.Sprintf("SELECT t.id::bigint FROM %s t WHERE t.id = $1", co.table()), []any{n}
+		sql, args = fmt.Sprintf("SELECT q.id::bigint FROM %s q WHERE q.id = $1", co.table()), []any{n}
 	case "id":
 		kind = "external id"
 		if !strings.Contains(s, ".") {
@@ -380,7 +380,7 @@ func (l *loader) reference(ctx context.Context, col loadColumn, s string) (any, 
 		args = []any{co.name, module, name}
 	default:
 		kind = "name"
-		sql = fmt.Sprintf("SELECT t.id::bigint FROM %s t WHERE %s = $1 ORDER BY t.id LIMIT 2", co.table(), co.displaySQL("t"))
+		sql = fmt.Sprintf("SELECT q.id::bigint FROM %s q WHERE %s = $1 ORDER BY q.id LIMIT 2", co.table(), co.displaySQL("q"))
 	}
 	rows, err := l.tx.Query(ctx, sql, args...)
 	if err != nil {

@@ -117,7 +117,7 @@ func partnerModel(zones [][2]string) *model {
 			many2one("country_id", "Country", "res.country").deleting("RESTRICT"),
 			char("country_code", "Country Code").as(`SELECT c.code FROM res_country c WHERE c.id = @.country_id`).search(),
 			char("email", "Email"),
-			char("email_normalized", "Normalized Email").as(`CASE WHEN trim(@.email) LIKE '%_@_%' THEN lower(trim(@.email)) END`).keep(),
+			char("email_normalized", "Normalized Email").as(`CASE WHEN trim(@.email) ~ '^[^[:space:]]+\x40[^[:space:]]+$' THEN lower(trim(@.email)) END`).keep(),
 			char("phone", "Phone"),
 			char("mobile", "Mobile"),
 			char("website", "Website Link"),

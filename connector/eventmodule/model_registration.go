@@ -203,7 +203,7 @@ func registerAttendee(ctx context.Context, e *env, c *call) (any, error) {
 	if id == 0 {
 		return object{{"error", "invalid_ticket"}}, nil
 	}
-	rows, err := e.read(ctx, c.model, []int64{id}, []string{"name", "partner_id", "event_ticket_id", "event_id", "company_id", "state"}, true)
+	rows, err := e.read(ctx, c.model, []int64{id}, []string{"name", "partner_id", "event_ticket_id", "event_id", "company_id", "state"}, false)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}

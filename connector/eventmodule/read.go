@@ -15,15 +15,15 @@ type page struct {
 // search returns the ids a domain matches, in order.
 func (e *env) search(ctx context.Context, m *model, domain *node, p page) ([]int64, error) {
 	q := e.query()
-	where, err := q.where(m, "t", domain, e.activeTest())
+	where, err := q.where(m, "q", domain, e.activeTest())
 	if err != nil {
 		return nil, err
 	}
-	order, err := q.orderBy(m, "t", p.order)
+	order, err := q.orderBy(m, "q", p.order)
 	if err != nil {
 		return nil, err
 	}
-	sql := fmt.Sprintf("SELECT t.id::bigint FROM %s t WHERE %s ORDER BY %s", m.table(), where, order)
+	sql := fmt.Sprintf("SELECT q.id::bigint FROM %s q WHERE %s ORDER BY %s", m.table(), where, order)
 	if p.limit > 0 {
 		sql += " LIMIT " + q.arg(p.limit)
 	}
@@ -40,11 +40,11 @@ func (e *env) search(ctx context.Context, m *model, domain *node, p page) ([]int
 // count returns how many rows a domain matches, up to limit when it is set.
 func (e *env) count(ctx context.Context, m *model, domain *node, limit int64) (int64, error) {
 	q := e.query()
-	where, err := q.where(m, "t", domain, e.activeTest())
+	where, err := q.where(m, "q", domain, e.activeTest())
 	if err != nil {
 		return 0, err
 	}
-	sql := fmt.Sprintf("SELECT t.id FROM %s t WHERE %s", m.table(), where)
+	sql := fmt.Sprintf("SELECT q.id FROM %s q WHERE %s", m.table(), where)
 	if limit > 0 {
 		sql += " LIMIT " + q.arg(limit)
 	}
@@ -92,10 +92,10 @@ func (e *env) read(ctx context.Context, m *model, ids []int64, names []string, r
 		position[i] = -1
 		if !f.toMany() {
 			position[i] = len(columns)
-			columns = append(columns, f.sql(q, "t"))
+			columns = append(columns, f.sql(q, "q"))
 		}
 	}
-	rows, err := e.tx.Query(ctx, fmt.Sprintf("SELECT %s FROM %s t WHERE t.id = ANY(%s::bigint[])",
+	rows, err := e.tx.Query(ctx, fmt.Sprintf("SELECT %s FROM %s q WHERE q.id = ANY(%s::bigint[])",
 		strings.Join(columns, ", "), m.table(), q.arg(ids)), q.args...)
 	if err != nil {
 		return nil, err
@@ -184,7 +184,7 @@ func (e *env) names(ctx context.Context, m *model, ids []int64) (map[int64]strin
 	if len(ids) == 0 {
 		return names, nil
 	}
-	rows, err := e.tx.Query(ctx, fmt.Sprintf("SELECT t.id::bigint, COALESCE(%s, '') FROM %s t WHERE t.id = ANY($1::bigint[])", m.displaySQL("t"), m.table()), ids)
+	rows, err := e.tx.Query(ctx, fmt.Sprintf("SELECT q.id::bigint, COALESCE(%s, '') FROM %s q WHERE q.id = ANY($1::bigint[])", m.displaySQL("q"), m.table()), ids)
 	if err != nil {
 		return nil, err
 	}
