@@ -69,7 +69,8 @@ func TestCheckout(t *testing.T) {
 			status, _, doc := browse(t, http.MethodGet, p.CheckoutURL+tt.query, nil)
 			text := doc.Text()
 			if status != http.StatusOK || !strings.Contains(text, "Simulateur de paiement") ||
-				!strings.Contains(text, "60,00\u00a0€") || !strings.Contains(text, "Stage Cirque, été") {
+				!strings.Contains(text, "60,00\u00a0€") || !strings.Contains(text, "Stage Cirque, été") ||
+				!strings.Contains(text, "expire à 11\u00a0h\u00a000") {
 				t.Errorf("the page (%d) lacks what is paid: %s", status, text)
 			}
 			if got, want := doc.Find("input[type=radio]").Length() > 0, tt.method == ""; got != want {
@@ -140,7 +141,7 @@ func TestOverview(t *testing.T) {
 	act(t, sim, p.ID, "pay")
 	step(t, sim)
 	_, _, doc = browse(t, http.MethodGet, sim.URL+"/", nil)
-	if got := doc.Find("td").Text(); !strings.Contains(got, p.ID) || !strings.Contains(got, "payé") || !strings.Contains(got, "delivered") {
+	if got := doc.Find("td").Text(); !strings.Contains(got, p.ID) || !strings.Contains(got, "payé") || !strings.Contains(got, "reçu") {
 		t.Errorf("the overview: %s", got)
 	}
 	status, _, doc := browse(t, http.MethodGet, sim.URL+"/simulator/payments", nil)

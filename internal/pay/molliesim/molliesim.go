@@ -51,9 +51,9 @@ type Server struct {
 var assets embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"euros": euros, "status": statusInFrench, "hour": func(t time.Time) string {
-		return t.In(civil.Brussels).Format("15:04:05")
-	},
+	"euros": euros, "status": statusInFrench,
+	"hour":   func(t time.Time) string { return t.In(civil.Brussels).Format("15:04:05") },
+	"minute": func(t time.Time) string { return t.In(civil.Brussels).Format("15\u00a0h\u00a004") },
 }).ParseFS(assets, "templates/*.html"))
 
 // schema is laid at Open; every statement may run again.

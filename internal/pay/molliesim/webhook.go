@@ -28,7 +28,7 @@ func (s *Server) enqueue(ctx context.Context, tx pgx.Tx, e Entry) error {
 	if _, lost, err := take(ctx, tx, TroubleWebhookLost); err != nil {
 		return err
 	} else if lost {
-		next, outcome = nil, "lost by the script"
+		next, outcome = nil, "perdu selon le scénario"
 	} else if late, ok, err := take(ctx, tx, TroubleWebhookLate); err != nil {
 		return err
 	} else if ok {
@@ -121,22 +121,22 @@ func (s *Server) Step(ctx context.Context) (int, error) {
 	return len(due), nil
 }
 
-// send does one attempt and returns what came of it, "" when the shop answered 2xx.
+// send does one attempt and returns what came of it in words for the overview, "" when the shop answered 2xx.
 func (s *Server) send(ctx context.Context, d delivery) string {
 	form := url.Values{"id": {d.PaymentID}}.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, strings.NewReader(form))
 	if err != nil {
-		return "bad address"
+		return "adresse inutilisable"
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("User-Agent", "Mollie (simulator)")
 	resp, err := s.hook.Do(req)
 	if err != nil {
-		return "no answer"
+		return "sans réponse"
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return fmt.Sprintf("answer %d", resp.StatusCode)
+		return fmt.Sprintf("réponse %d", resp.StatusCode)
 	}
 	return ""
 }
@@ -146,12 +146,12 @@ func (s *Server) settle(ctx context.Context, d delivery, outcome string) error {
 	var next *time.Time
 	switch {
 	case outcome == "":
-		outcome = "delivered"
+		outcome = "reçu"
 	case d.Attempt < len(waits):
 		at := s.opts.Clock().UTC().Add(time.Duration(waits[d.Attempt]) * s.opts.Minute)
 		next = &at
 	default:
-		outcome += ", given up"
+		outcome += ", abandonné"
 	}
 	_, err := s.pool.Exec(ctx, `
 		UPDATE webhook
