@@ -171,3 +171,16 @@ func detail(lines []PriceLine) ([]byte, error) {
 	}
 	return b, nil
 }
+
+// Unmirror notes that Odoo no longer has a registration, so that it is sent again.
+func Unmirror(ctx context.Context, q db.Querier, id uuid.UUID) error {
+	_, err := q.Exec(ctx, `
+		UPDATE registration
+		SET mirrored_version = 0
+		WHERE id = @id`,
+		pgx.NamedArgs{"id": id})
+	if err != nil {
+		return fmt.Errorf("unmirroring registration %s: %w", id, err)
+	}
+	return nil
+}

@@ -23,6 +23,7 @@ const (
 	OverPaid      = "over_paid"      // paid twice, or more than was due
 	OtherAmount   = "other_amount"   // the provider reports another amount than was asked
 	MailFailed    = "mail_failed"    // a mail that no server takes
+	ByPhone       = "by_phone"       // what cannot be mailed to a guardian: to phone, or to send as a letter
 	PlaceFree     = "place_free"     // a place came free and nobody on the list could take it
 	DecideLate    = "decide_late"    // a request has waited too long for the commune
 	RefundDue     = "refund_due"     // a registration ended and money of the family is here

@@ -6,6 +6,7 @@ CREATE TABLE odoo_link (
   odoo_id  bigint NOT NULL,
   kind     text NOT NULL CONSTRAINT odoo_link_kind CHECK (kind IN ('camp', 'ticket', 'registration', 'guardian')),
   local_id uuid NOT NULL,
+  digest   bytea, -- of what was last applied here, so that an unchanged record costs nothing
   made_at  timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (model, odoo_id),
   UNIQUE (kind, local_id)
@@ -28,6 +29,16 @@ CREATE TABLE odoo_external (
   seen_at   timestamptz NOT NULL
 );
 CREATE INDEX odoo_external_camp ON odoo_external (camp_id);
+
+-- What Odoo does not take: not sent again until it changes here or staff ask for it.
+CREATE TABLE odoo_refusal (
+  kind       text NOT NULL CONSTRAINT odoo_refusal_kind CHECK (kind IN ('registration', 'guardian')),
+  local_id   uuid NOT NULL,
+  version    bigint NOT NULL,
+  message    text NOT NULL,
+  refused_at timestamptz NOT NULL,
+  PRIMARY KEY (kind, local_id)
+);
 
 CREATE TABLE reminder_rule (
   code       text PRIMARY KEY,
@@ -62,4 +73,4 @@ CREATE TABLE message (
 CREATE INDEX message_unsent ON message (created_at) WHERE sent_at IS NULL AND dropped_at IS NULL AND failed_at IS NULL;
 
 -- +goose Down
-DROP TABLE message, reminder_rule, odoo_external, odoo_cursor, odoo_link;
+DROP TABLE message, reminder_rule, odoo_refusal, odoo_external, odoo_cursor, odoo_link;

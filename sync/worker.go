@@ -1,0 +1,56 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"ribambelle/internal/job"
+)
+
+// runTimeout bounds one run: a first pull of a large Odoo takes minutes.
+const runTimeout = 30 * time.Minute
+
+// Register adds the workers of this room.
+func (s *Syncer) Register(workers *river.Workers) {
+	river.AddWorker(workers, &worker[job.SyncPull]{run: func(ctx context.Context, args job.SyncPull) (Result, error) { return s.Pull(ctx, args.Full) }, log: s.Log})
+	river.AddWorker(workers, &worker[job.SyncPush]{run: func(ctx context.Context, _ job.SyncPush) (Result, error) { return s.Push(ctx) }, log: s.Log})
+	river.AddWorker(workers, &worker[job.SyncSweep]{run: func(ctx context.Context, _ job.SyncSweep) (Result, error) { return s.Run(ctx, true) }, log: s.Log})
+	river.AddWorker(workers, &pushSoon{})
+}
+
+type worker[T river.JobArgs] struct {
+	river.WorkerDefaults[T]
+	run func(context.Context, T) (Result, error)
+	log *slog.Logger
+}
+
+// Work runs once; an error is tried again with growing pauses.
+func (w *worker[T]) Work(ctx context.Context, j *river.Job[T]) error {
+	r, err := w.run(ctx, j.Args)
+	if err != nil {
+		return err
+	}
+	w.log.Debug("synchronised", "job", j.Kind, "result", r)
+	return nil
+}
+
+// Timeout leaves a run enough time for a large Odoo.
+func (w *worker[T]) Timeout(*river.Job[T]) time.Duration { return runTimeout }
+
+// pushSoon turns the signal of one change into the one push that waits.
+type pushSoon struct {
+	river.WorkerDefaults[job.PushSoon]
+}
+
+// Work inserts a push unless one waits already.
+func (*pushSoon) Work(ctx context.Context, _ *river.Job[job.PushSoon]) error {
+	if _, err := river.ClientFromContext[pgx.Tx](ctx).Insert(ctx, job.SyncPush{}, nil); err != nil {
+		return fmt.Errorf("asking for a push: %w", err)
+	}
+	return nil
+}
