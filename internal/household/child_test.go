@@ -177,8 +177,14 @@ func TestLevelIn(t *testing.T) {
 		year  int
 		want  string
 	}{
-		{lea.ID, 2025, "P4"}, {lea.ID, 2026, "P5"}, {lea.ID, 2028, "S1"}, {lea.ID, 2024, "P3"},
-		{tom.ID, 2024, ""}, {tom.ID, 2025, "M1"}, {tom.ID, 2026, "M2"}, {uuid.New(), 2026, ""},
+		{lea.ID, 2025, "P4"},
+		{lea.ID, 2026, "P5"},
+		{lea.ID, 2028, "S1"},
+		{lea.ID, 2024, "P3"},
+		{tom.ID, 2024, ""},
+		{tom.ID, 2025, "M1"},
+		{tom.ID, 2026, "M2"},
+		{uuid.New(), 2026, ""},
 	} {
 		got, err := household.LevelIn(t.Context(), b.db, c.child, c.year)
 		if err != nil {

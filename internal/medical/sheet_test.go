@@ -80,8 +80,10 @@ func TestValidate(t *testing.T) {
 		change func(*medical.Sheet)
 		want   []string
 	}{
-		{"AnswerUnknown", func(v *medical.Sheet) { v.Glasses, v.HasDiet = "maybe", "perhaps" },
-			[]string{"has_diet=medical.answer_unknown", "glasses=medical.answer_unknown"}},
+		{
+			"AnswerUnknown", func(v *medical.Sheet) { v.Glasses, v.HasDiet = "maybe", "perhaps" },
+			[]string{"has_diet=medical.answer_unknown", "glasses=medical.answer_unknown"},
+		},
 		{"Contradiction", func(v *medical.Sheet) {
 			v.HasAllergies, v.Allergies = medical.No, []medical.Allergy{{To: "x"}}
 			v.Diet = "x"
@@ -108,10 +110,14 @@ func TestValidate(t *testing.T) {
 			v.Emergency = []medical.Person{{Name: "a"}, {Name: "b", Phone: "0475"}}
 			v.PickUp = []medical.Person{{Name: "c"}}
 		}, []string{"emergency.0.phone=medical.required", "emergency.1.phone=medical.phone_invalid"}},
-		{"Unreadable", func(v *medical.Sheet) { v.Important, v.Comforter = "a\x00", "b\xff" },
-			[]string{"important=medical.unreadable", "comforter=medical.unreadable"}},
-		{"YesNeedsDetails", func(v *medical.Sheet) { v.HasAllergies, v.HasDiet, v.MustAvoid = medical.Yes, medical.Yes, medical.Yes },
-			[]string{"allergies=medical.list_empty", "diet=medical.required", "avoid=medical.required"}},
+		{
+			"Unreadable", func(v *medical.Sheet) { v.Important, v.Comforter = "a\x00", "b\xff" },
+			[]string{"important=medical.unreadable", "comforter=medical.unreadable"},
+		},
+		{
+			"YesNeedsDetails", func(v *medical.Sheet) { v.HasAllergies, v.HasDiet, v.MustAvoid = medical.Yes, medical.Yes, medical.Yes },
+			[]string{"allergies=medical.list_empty", "diet=medical.required", "avoid=medical.required"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -136,8 +142,11 @@ func TestHides(t *testing.T) {
 	t.Parallel()
 	v := full()
 	alert := medical.Alert{Known: true, Important: "secret", Allergies: []string{"secret"}}
-	for _, value := range []any{v, &v, alert, &alert, v.Allergies, v.Allergies[0], v.Diseases, v.Medications, v.Doctor, v.Emergency,
-		struct{ S medical.Sheet }{v}, map[string]medical.Alert{"x": alert}} {
+	for _, value := range []any{
+		v, &v, alert, &alert, v.Allergies, v.Allergies[0], v.Diseases, v.Medications, v.Doctor, v.Emergency,
+		struct{ S medical.Sheet }{v},
+		map[string]medical.Alert{"x": alert},
+	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d", "%q", "%x"} {
 			if text := fmt.Sprintf(verb, value); strings.Contains(text, "secret") {
 				t.Errorf("%s of a %T shows a value: %s", verb, value, text)
