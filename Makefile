@@ -1,0 +1,53 @@
+# Targets are documented by the text after "##"; "make help" prints it.
+SHELL := /bin/sh
+GO := go
+export CGO_ENABLED := 0
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LINT := .cache/bin/golangci-lint
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: install-run build ## install what is missing, build, and start the demo on http://127.0.0.1:8080
+	@exec bin/ribambelle serve --demo
+
+.PHONY: test
+test: install-test vet lint ## everything that must hold: vet, linter, unit, store, page and browser tests
+	$(GO) test $$($(GO) list ./... | grep -v '/e2e')
+	@if [ -n "$$(find e2e -name '*_test.go' 2>/dev/null | head -n 1)" ]; then set -x; $(GO) test -count=1 ./e2e/...; fi
+
+.PHONY: build
+build: ## write bin/ribambelle, a self-contained program
+	$(GO) build -trimpath -ldflags '-s -w -X ribambelle/internal/cli.version=$(VERSION)' -o bin/ribambelle .
+
+.PHONY: vet
+vet: ## report suspicious constructs
+	$(GO) vet ./...
+
+.PHONY: lint
+lint: $(LINT) ## hold the import rules and the style
+	$(LINT) run
+
+.PHONY: fmt
+fmt: $(LINT) ## format the code
+	$(LINT) fmt
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what the program uses (needs vuln.go.dev)
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.8.0 ./...
+
+$(LINT): tools/go.mod tools/go.sum
+	@echo "Building the linter (once, about two minutes) …"
+	@mkdir -p $(@D)
+	$(GO) build -modfile=tools/go.mod -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: install-run install-test
+install-run:
+	@scripts/install.sh run
+install-test:
+	@scripts/install.sh test

@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	campcron "ribambelle/cron"
+	"ribambelle/internal/db"
+	"ribambelle/internal/job"
+	"ribambelle/portal"
+	"ribambelle/portal/page"
+)
+
+type serveCommand struct {
+	Demo bool `help:"Fill what is not configured with simulators, and make a commune to play with."`
+}
+
+// Run serves until SIGINT or SIGTERM. The addresses are taken first, so that a port in use stops everything before
+// anything has begun.
+func (c serveCommand) Run(r *run) (err error) {
+	l, err := listen(r.ctx, "LISTEN", r.config.Listen)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	var metrics net.Listener
+	if r.config.MetricsListen != "" {
+		if metrics, err = listen(r.ctx, "METRICS_LISTEN", r.config.MetricsListen); err != nil {
+			return err
+		}
+		defer metrics.Close()
+	}
+	a, err := openApp(r, c.Demo)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.close()) }()
+	if a.sender == nil {
+		return errors.New("SMTP_URL is not set: sign-up, reminders and invoices need mail (ribambelle serve --demo shows everything without)")
+	}
+	return a.serve(r, l, metrics)
+}
+
+// serve runs the pages, the jobs and the schedule on what openApp made.
+func (a *app) serve(r *run, l, metrics net.Listener) error {
+	m := newMetrics(a)
+	var demo *page.Demo
+	if a.demo {
+		if err := a.furnish(r.ctx); err != nil {
+			return err
+		}
+		demo = &page.Demo{MailURL: "http://" + a.sims.addr.MailAddr, Accounts: demoAccounts()}
+	}
+	handler, err := portal.New(portal.Config{
+		DB: a.db, Account: a.account, Household: a.household, Medical: a.medical, Camp: a.camp, Transport: a.transport,
+		Enrol: a.enrol, Ledger: a.ledger, Jobs: a.jobs, PublicURL: a.config.PublicURL, Demo: demo, Now: a.now, Log: a.log,
+		Ready:      func(ctx context.Context) error { return db.CheckSchema(ctx, a.db) },
+		Observe:    m.observe,
+		InvoicePDF: a.invoicePDF,
+	})
+	if err != nil {
+		return err
+	}
+	jobs, err := job.New(a.db, a.log, a.workers()...)
+	if err != nil {
+		return err
+	}
+	if err := jobs.Start(r.ctx); err != nil {
+		return err
+	}
+	defer stopJobs(jobs)
+	schedule, err := campcron.Start(r.ctx, a.db, a.jobs, a.log, a.schedule())
+	if err != nil {
+		return err
+	}
+	defer schedule.Stop()
+
+	var others []*serving
+	if metrics != nil {
+		others = append(others, serveHTTP(metrics, m.handler(), a.log))
+	}
+	site := serveHTTP(l, handler, a.log)
+	defer func() {
+		for _, s := range append(others, site) {
+			s.shutdown()
+		}
+	}()
+	if a.sims != nil {
+		watch, stop := context.WithCancel(r.ctx)
+		defer stop()
+		go a.sims.takeOver(watch)
+	}
+	a.announce(r, l, metrics)
+	select {
+	case <-r.ctx.Done():
+		return nil
+	case err := <-site.failed:
+		return err
+	}
+}
+
+// schedule is the whole schedule, without what needs an Odoo when there is none.
+func (a *app) schedule() []campcron.Entry {
+	if a.odoo != nil {
+		return campcron.Schedule
+	}
+	return slices.DeleteFunc(slices.Clone(campcron.Schedule), func(e campcron.Entry) bool { return strings.HasPrefix(e.Name, "sync_") })
+}
+
+func stopJobs(jobs *job.Client) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	_ = jobs.Stop(ctx) // what is cut short is taken up again at the next start
+}
+
+// announce prints where everything is, once it answers.
+func (a *app) announce(r *run, l, metrics net.Listener) {
+	fmt.Fprintf(r.out, "\nRibambelle %s\n\n", version)
+	line := func(name, where string) { fmt.Fprintf(r.out, "  %-10s %s\n", name, where) }
+	line("portal", "http://"+l.Addr().String())
+	if metrics != nil {
+		line("metrics", "http://"+metrics.Addr().String()+"/metrics")
+	}
+	if a.demo {
+		line("mails", "http://"+a.sims.addr.MailAddr)
+		line("Odoo", a.config.OdooURL)
+		line("payments", a.config.MollieAPIURL)
+		fmt.Fprintf(r.out, "\nThis is a demo: nothing leaves this machine. Sign in as\n\n")
+		for _, account := range demoAccounts() {
+			fmt.Fprintf(r.out, "  %-28s  %-32s  %s\n", account.Role, account.Email, account.Password)
+		}
+	} else if a.odoo == nil {
+		line("Odoo", "none: camps and registrations are not mirrored")
+	}
+	fmt.Fprintf(r.out, "\nReady. Ctrl-C stops.\n")
+}

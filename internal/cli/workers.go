@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/riverqueue/river"
+
+	"ribambelle/internal/job"
+)
+
+// workers names what each job does. A job whose worker is not here stays in the queue for a process that has it.
+func (a *app) workers() []func(*river.Workers) {
+	return []func(*river.Workers){
+		worker(func(ctx context.Context, _ job.ExpireDue) error {
+			if _, err := a.enrol.Expire(ctx); err != nil {
+				return err
+			}
+			if _, err := a.enrol.Complete(ctx); err != nil {
+				return err
+			}
+			_, err := a.enrol.Overdue(ctx)
+			return err
+		}),
+		worker(func(ctx context.Context, args job.PaymentCheck) error {
+			id, err := parseID(args.PaymentID)
+			if err != nil {
+				return job.Permanent(err)
+			}
+			_, err = a.enrol.CheckPayment(ctx, id)
+			return err
+		}),
+		worker(func(ctx context.Context, _ job.PushSoon) error {
+			if a.odoo == nil { // not mirrored
+				return nil
+			}
+			_, err := a.jobs.Insert(ctx, job.SyncPush{}, nil)
+			return err
+		}),
+		worker(func(ctx context.Context, _ job.PaymentSweep) error {
+			_, err := a.enrol.SweepPayments(ctx)
+			return err
+		}),
+	}
+}
+
+// worker registers a function as the worker of the jobs with arguments of type T.
+func worker[T river.JobArgs](f func(context.Context, T) error) func(*river.Workers) {
+	return func(w *river.Workers) {
+		river.AddWorker(w, river.WorkFunc(func(ctx context.Context, j *river.Job[T]) error { return f(ctx, j.Args) }))
+	}
+}
