@@ -31,7 +31,8 @@ func sameCategory(name, wanted string) bool {
 
 var (
 	levelCode = regexp.MustCompile(`\b([mps]) ?([1-6])\b`)
-	levelWord = regexp.MustCompile(`\b([1-6]) ?(?:re|ere|er|e|eme|ieme)?s? (maternelle|primaire|secondaire)`)
+	levelWord = regexp.MustCompile(`maternelle|primaire|secondaire`)
+	ordinal   = regexp.MustCompile(`\b([1-6]) ?(?:re|ere|er|e|eme|ieme)s?\b`)
 	number    = regexp.MustCompile(`\d+(?:[.,]5)?`)
 )
 
@@ -43,16 +44,16 @@ func parseLevels(tag string) []string {
 	for _, m := range levelCode.FindAllStringSubmatch(text, -1) {
 		found = append(found, civil.LevelIndex(strings.ToUpper(m[1])+m[2]))
 	}
-	for _, m := range levelWord.FindAllStringSubmatch(text, -1) {
-		found = append(found, civil.LevelIndex(strings.ToUpper(m[2][:1])+m[1]))
-	}
-	if len(found) == 0 {
-		for letter, word := range map[string]string{"M": "maternelle", "P": "primaire", "S": "secondaire"} {
-			if strings.Contains(text, word) {
-				for i, l := range civil.Levels {
-					if l[:1] == letter {
-						found = append(found, i)
-					}
+	if word := levelWord.FindString(text); word != "" {
+		cycle := strings.ToUpper(word[:1])
+		years := ordinal.FindAllStringSubmatch(text, -1)
+		for _, m := range years {
+			found = append(found, civil.LevelIndex(cycle+m[1]))
+		}
+		if len(years) == 0 && len(found) == 0 {
+			for i, l := range civil.Levels {
+				if l[:1] == cycle {
+					found = append(found, i)
 				}
 			}
 		}
