@@ -3,6 +3,7 @@ package mail
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"net/url"
@@ -48,10 +49,9 @@ func (l Layout) Render() (text, html string, err error) {
 		return "", "", fmt.Errorf("the mail's colour %q is not like #0b5d57", l.Color)
 	}
 	if l.Button != nil {
-		u, err := url.Parse(l.Button.URL)
-		if err != nil || !(u.Scheme == "mailto" || u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")) {
+		if !absolute(l.Button.URL) {
 			// The address may hold a code: it stays out of the error.
-			return "", "", fmt.Errorf("the mail's button has no absolute address")
+			return "", "", errors.New("the mail's button has no absolute address")
 		}
 	}
 	var b bytes.Buffer
@@ -62,6 +62,14 @@ func (l Layout) Render() (text, html string, err error) {
 		return "", "", fmt.Errorf("rendering a mail: %w", err)
 	}
 	return l.text(), b.String(), nil
+}
+
+func absolute(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	return u.Scheme == "mailto" || u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
 }
 
 // colon follows a label; French puts a no-break space before it.

@@ -228,7 +228,8 @@ func TestNoServer(t *testing.T) {
 			defer cancel()
 			begun := time.Now()
 			for _, err := range []error{s.Check(ctx), s.Send(ctx, message())} {
-				if mail.KindOf(err) != tt.want && !(errors.Is(ctx.Err(), context.DeadlineExceeded) && mail.KindOf(err) == mail.KindTemporary) {
+				late := ctx.Err() != nil && mail.KindOf(err) == mail.KindTemporary // on a busy machine the context ends first
+				if mail.KindOf(err) != tt.want && !late {
 					t.Errorf("got %v, want %s", err, tt.want)
 				}
 				if err != nil && strings.Contains(err.Error(), "secret") {
