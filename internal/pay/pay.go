@@ -70,7 +70,7 @@ type Payment struct {
 	Method      string // "" until the payer has chosen
 	CheckoutURL string // the provider's page; "" once it serves no more
 	AppURL      string // opens the payer's app on the same phone; often ""
-	QR          string // image source of the code to scan: a data: or https: URL; often "" and only given by Create
+	QR          string // image source of the code to scan, a data: URL; often "", and given by Create only
 	Cancelable  bool
 	CreatedAt   time.Time
 	ExpiresAt   time.Time // zero when it does not expire

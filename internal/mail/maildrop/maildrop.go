@@ -40,9 +40,11 @@ type Drop struct {
 	mux  *http.ServeMux
 	smtp *smtp.Server
 
-	mu      sync.Mutex
-	script  []Refusal
-	arrived chan struct{} // closed and replaced at each arrival
+	mu        sync.Mutex
+	script    []Refusal
+	arrived   chan struct{} // closed and replaced at each arrival
+	listeners []net.Listener
+	closed    bool
 }
 
 //go:embed templates/*.html templates/style.css
@@ -111,11 +113,31 @@ func Open(ctx context.Context, pool *pgxpool.Pool, o Options) (*Drop, error) {
 	return d, nil
 }
 
-// ServeSMTP takes mails on l until Close; it returns nil then.
-func (d *Drop) ServeSMTP(l net.Listener) error { return d.smtp.Serve(l) }
+// ServeSMTP takes mails on l until Close, which closes l; it returns nil then, also when Close came first.
+func (d *Drop) ServeSMTP(l net.Listener) error {
+	d.mu.Lock()
+	closed := d.closed
+	d.listeners = append(d.listeners, l)
+	d.mu.Unlock()
+	if closed {
+		return l.Close()
+	}
+	return d.smtp.Serve(l)
+}
 
 // Close stops ServeSMTP and hangs up on its clients.
-func (d *Drop) Close() error { return d.smtp.Close() }
+func (d *Drop) Close() error {
+	d.mu.Lock()
+	d.closed = true
+	listeners := d.listeners
+	d.mu.Unlock()
+	err := d.smtp.Close()
+	// The library knows a listener only once it serves it; closing twice does no harm.
+	for _, l := range listeners {
+		_ = l.Close()
+	}
+	return err
+}
 
 // Wait returns the mails that hold, newest first, as soon as there are n or more; the context's error otherwise.
 func (d *Drop) Wait(ctx context.Context, n int) ([]Mail, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/smtp"
 	"strings"
@@ -253,5 +254,29 @@ func TestWait(t *testing.T) {
 	}
 	if n := <-came; n != 1 {
 		t.Errorf("%d mails, want 1", n)
+	}
+}
+
+// TestCloseFirst proves that serving ends, whichever of Close and ServeSMTP comes first.
+func TestCloseFirst(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.Empty(t).Pool
+	for range 20 {
+		d, err := maildrop.Open(t.Context(), pool, maildrop.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := make(chan error)
+		go func() { served <- d.ServeSMTP(l) }()
+		if err := d.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Close = %v", err)
+		}
+		if err := <-served; err != nil {
+			t.Errorf("ServeSMTP = %v", err)
+		}
 	}
 }

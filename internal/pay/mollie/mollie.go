@@ -4,10 +4,12 @@ package mollie
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -129,7 +131,41 @@ func (c *Client) payment(ctx context.Context, doing, method, path, key string, b
 	if err != nil {
 		return pay.Payment{}, unusable(doing, err)
 	}
+	p.QR = c.inline(ctx, p.QR)
 	return p, nil
+}
+
+const (
+	imageTimeout = 5 * time.Second
+	maxImage     = 256 << 10
+)
+
+// inline returns the QR code as a data: URL. Mollie gives that or the address of an image; a page that loads it from
+// there would tell a third party who pays. It returns "" when the image cannot be had: the payment works without.
+func (c *Client) inline(ctx context.Context, src string) string {
+	if !strings.HasPrefix(src, "https:") {
+		return src
+	}
+	ctx, cancel := context.WithTimeout(ctx, imageTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, src, nil)
+	if err != nil {
+		return ""
+	}
+	resp, err := c.client.Do(req)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = resp.Body.Close() }()
+	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err != nil || resp.StatusCode != http.StatusOK || !strings.HasPrefix(kind, "image/") {
+		return ""
+	}
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxImage+1))
+	if err != nil || len(raw) > maxImage {
+		return ""
+	}
+	return "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(raw)
 }
 
 // Method is a way to pay that the account offers.

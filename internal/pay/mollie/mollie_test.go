@@ -166,6 +166,43 @@ func TestFetch(t *testing.T) {
 	}
 }
 
+// TestQRImage proves that the code comes as data: pages load nothing from elsewhere.
+func TestQRImage(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		answer http.HandlerFunc
+		want   string
+	}{
+		"an image": {func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") != "" {
+				t.Error("the key goes to the server of images")
+			}
+			w.Header().Set("Content-Type", "image/png")
+			_, _ = io.WriteString(w, "png")
+		}, "data:image/png;base64,cG5n"},
+		"moved":     {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Location", "/"); w.WriteHeader(302) }, ""},
+		"no image":  {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Type", "text/html") }, ""},
+		"not there": {http.NotFound, ""},
+		"too large": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "image/png")
+			_, _ = w.Write(make([]byte, maxImage+1))
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			images := httptest.NewTLSServer(tt.answer)
+			t.Cleanup(images.Close)
+			body := strings.Replace(openPayment, "data:image/png;base64,iVBOR", images.URL+"/qr.png", 1)
+			c := setup(t, reply(http.StatusCreated, body))
+			c.client.Transport = images.Client().Transport
+			p, err := c.Create(t.Context(), pay.CreateRequest{Key: "k", Amount: 6000, RedirectURL: "https://x.test"})
+			if err != nil || p.QR != tt.want {
+				t.Errorf("the code is %q, %v, want %q", p.QR, err, tt.want)
+			}
+		})
+	}
+}
+
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

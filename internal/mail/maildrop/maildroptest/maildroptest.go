@@ -44,7 +44,6 @@ func StartWith(t testing.TB, o maildrop.Options) *Drop {
 	t.Cleanup(func() {
 		web.Close()
 		_ = d.Close()
-		_ = l.Close() // Close knows the listener only once ServeSMTP has begun
 		if err := <-served; err != nil {
 			t.Errorf("mail drop: %v", err)
 		}
