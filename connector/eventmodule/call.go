@@ -20,9 +20,7 @@ type method struct {
 type call struct {
 	model *model
 	ids   []int64
-	// single says that the ids came as one bare id.
-	single bool
-	args   map[string]any
+	args  map[string]any
 }
 
 func (c *call) arg(name string) any { return c.args[name] }
@@ -133,7 +131,6 @@ func bind(m *model, name string, spec method, args []any, kwargs map[string]any)
 		if c.ids, err = idList(args[0]); err != nil {
 			return nil, err
 		}
-		_, c.single = args[0].(int64)
 		args = args[1:]
 	}
 	if len(args) > len(spec.params) {

@@ -63,6 +63,9 @@ func runLoad(ctx context.Context, e *env, c *call) (any, error) {
 		out[1].value = []any{}
 		return out, nil
 	}
+	slices.SortStableFunc(l.messages, func(a, b object) int {
+		return int(a.get("record").(int64) - b.get("record").(int64))
+	})
 	return nil, &rolledBack{out}
 }
 
