@@ -168,8 +168,8 @@ func TestContractLoadMissing(t *testing.T) {
 func TestContractNoOverbooking(t *testing.T) {
 	c, _ := contract(t)
 	event := newEvent(t, c, map[string]any{"seats_limited": true, "seats_max": 2})
-	ids, _ := load(t, c, event, 2, "open")
 	draft, xids := load(t, c, event, 1, "draft")
+	ids, _ := load(t, c, event, 2, "open")
 	columns := []string{"id", "name", "event_id/.id", "state"}
 	got, messages, err := c.Load(t.Context(), connector.ModelRegistration, columns, [][]string{{xmlID(), "contract third", fmt.Sprint(event), "open"}})
 	p, perr := c.Profile(t.Context())
@@ -178,6 +178,10 @@ func TestContractNoOverbooking(t *testing.T) {
 	}
 	if p.Series >= 17 && (err != nil || got != nil || len(messages) == 0 || messages[0].Kind != connector.KindUser) {
 		t.Errorf("a third open seat of two: %v, %v, %v", got, messages, err)
+	}
+	got, messages, err = c.Load(t.Context(), connector.ModelRegistration, columns, [][]string{{xmlID(), "contract waiting", fmt.Sprint(event), "draft"}})
+	if err != nil || (got == nil) != p.FullRefusesDrafts {
+		t.Errorf("a draft for a full event: %v, %v, %v; the profile says refused: %v", got, messages, err, p.FullRefusesDrafts)
 	}
 	got, messages, err = c.Load(t.Context(), connector.ModelRegistration, []string{"id", "state"}, [][]string{{xids[0], "open"}})
 	if err != nil || got != nil || len(messages) == 0 {

@@ -56,6 +56,9 @@ type Event struct {
 	SeatsTaken int64
 	// SeatsAvailable is seats_available; negative when Odoo was overbooked.
 	SeatsAvailable int64
+	// AutoConfirm is auto_confirm (14 to 16): Odoo opens a registration that is
+	// created as a draft, if a seat is left. Later series never do.
+	AutoConfirm bool
 	// Published is is_published (website_event); true without a website.
 	Published bool
 	// URL is website_url, relative to the website (website_event).
@@ -79,7 +82,7 @@ var eventModel = model[Event]{
 		"name", "subtitle", "description", "note", "ticket_instructions", "date_begin", "date_end", "date_tz", "active",
 		"stage_id", "kanban_state", "event_type_id", "tag_ids", "event_ticket_ids", "organizer_id", "address_id", "user_id",
 		"company_id", "address_inline", "seats_limited", "seats_max", "seats_taken", "seats_reserved", "seats_used",
-		"seats_available", "is_published", "website_url", "is_multi_slots", "create_date", "write_date", "write_uid",
+		"seats_available", "auto_confirm", "is_published", "website_url", "is_multi_slots", "create_date", "write_date", "write_uid",
 	},
 	from: func(r *row, p Profile) Event {
 		e := Event{
@@ -90,7 +93,7 @@ var eventModel = model[Event]{
 			TicketIDs: r.ids("event_ticket_ids"), Organizer: r.ref("organizer_id"), Place: r.ref("address_id"),
 			Responsible: r.ref("user_id"), Company: r.ref("company_id"), PlaceLine: r.text("address_inline"),
 			SeatsLimited: r.flag("seats_limited"), SeatsMax: r.integer("seats_max"), SeatsAvailable: r.integer("seats_available"),
-			Published: !r.has("is_published") || r.flag("is_published"), URL: r.text("website_url"), Slots: r.flag("is_multi_slots"),
+			AutoConfirm: r.flag("auto_confirm"), Published: !r.has("is_published") || r.flag("is_published"), URL: r.text("website_url"), Slots: r.flag("is_multi_slots"),
 			Created: r.instant("create_date"), Written: r.instant("write_date"), Writer: r.ref("write_uid"),
 		}
 		e.SeatsTaken = seatsTaken(r)

@@ -63,7 +63,7 @@ const (
 )
 
 // Fault is every error that comes from calling Odoo.
-type Fault struct {
+type Fault struct { //nolint:errname // XML-RPC and Odoo call it so.
 	Kind Kind
 	// Code is finer than Kind; one of the Code constants.
 	Code string
