@@ -101,7 +101,8 @@ func ambiguousValue(model, method string, v any) *Fault {
 // Metadata is what Odoo knows about a record beside its fields.
 type Metadata struct {
 	ID int64
-	// XMLIDs are the record's external ids, as in "event.event_stage_new".
+	// XMLIDs are the record's external ids, as in "event.event_stage_new". Odoo
+	// 14 tells one of them only.
 	XMLIDs []string
 }
 
