@@ -35,5 +35,5 @@ func (s *server) privacy(w http.ResponseWriter, r *http.Request) error {
 // robots keeps search engines to the public pages.
 func (s *server) robots(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Cache-Control", "public, max-age=86400")
-	return s.send(w, "text/plain; charset=utf-8", []byte("User-agent: *\nDisallow: /mon-espace/\nDisallow: /gestion/\nDisallow: /animation/\nDisallow: /connexion\nDisallow: /api/\n"))
+	return s.send(w, "text/plain; charset=utf-8", []byte("User-agent: *\nDisallow: /mon-espace/\nDisallow: /gestion/\nDisallow: /animateur/\nDisallow: /connexion\nDisallow: /api/\n"))
 }

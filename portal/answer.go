@@ -65,6 +65,10 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.toSignIn(w, r)
 		return
 	}
+	if errors.Is(err, errDetails) {
+		s.toDetails(w, r)
+		return
+	}
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		// The browser went away; the status is for the log alone.
 		w.WriteHeader(499)
@@ -90,7 +94,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p.Reference, p.NoIndex = sc.reference, true
 	p.Happened, p.Saved, p.Next = l.T("portal.error."+key+".happened"), l.T("portal.error."+key+".saved"), l.T("portal.error."+key+".next")
 	if known := problem.As(err); known != nil && l.Has(known.Code) {
-		p.Happened = l.T(known.Code, known.Args...)
+		p.Happened = told(l, known.Code, known.Args)
 	}
 	if r.Method == http.MethodGet && code >= http.StatusInternalServerError {
 		p.Retry = r.URL.RequestURI()

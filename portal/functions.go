@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"ribambelle/internal/civil"
+	"ribambelle/internal/enrol"
+	"ribambelle/internal/ledger"
 	"ribambelle/internal/locale"
 	"ribambelle/internal/problem"
 	"ribambelle/portal/form"
@@ -15,24 +17,27 @@ import (
 // functions are what templates may call, bound to one language. None of them asks the database.
 func functions(l *locale.Locale, assets map[string]asset) template.FuncMap {
 	return template.FuncMap{
-		"t":         l.T,
-		"n":         l.N,
-		"has":       l.Has,
-		"euros":     func(c civil.Cents) string { return l.Euros(c) },
-		"day":       l.Day,
-		"dayshort":  l.DayShort,
-		"daynum":    l.DayNumeric,
-		"dayyear":   l.DayOfYear,
-		"days":      l.DayRange,
-		"daysshort": l.DayRangeShort,
-		"minutes":   l.Minutes,
-		"datetime":  l.DateTime,
-		"deadline":  l.Deadline,
-		"phone":     l.Phone,
-		"number":    l.Number,
-		"level":     func(code string) string { return levelName(l, code) },
-		"problem":   func(f problem.Field) string { return l.T(f.Code, f.Args...) },
-		"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"t":           l.T,
+		"n":           l.N,
+		"has":         l.Has,
+		"euros":       func(c civil.Cents) string { return l.Euros(c) },
+		"day":         l.Day,
+		"dayshort":    l.DayShort,
+		"daynum":      l.DayNumeric,
+		"dayyear":     l.DayOfYear,
+		"days":        l.DayRange,
+		"daysshort":   l.DayRangeShort,
+		"minutes":     l.Minutes,
+		"datetime":    l.DateTime,
+		"deadline":    l.Deadline,
+		"phone":       l.Phone,
+		"number":      l.Number,
+		"level":       func(code string) string { return levelName(l, code) },
+		"problem":     func(f problem.Field) string { return told(l, f.Code, f.Args) },
+		"reason":      func(r enrol.Reason) string { return told(l, r.Code, r.Args) },
+		"priceline":   func(p enrol.PriceLine) string { return told(l, p.Label, anys(p.Args)) },
+		"invoiceline": func(p ledger.InvoiceLine) string { return told(l, p.Label, anys(p.Args)) },
+		"iso":         func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"asset": func(name string) (string, error) {
 			a, ok := assets[name]
 			if !ok {
@@ -43,10 +48,19 @@ func functions(l *locale.Locale, assets map[string]asset) template.FuncMap {
 		"field": func(f *form.Form, name, label string, rest ...any) (field, error) {
 			return newField(l, f, name, label, rest)
 		},
+		"join":   func(words []string) string { return strings.Join(words, ", ") },
 		"dict":   dict,
-		"list":   func(v ...any) []any { return v },
+		"inc":    func(i int) int { return i + 1 },
 		"option": func(value, text string) choice { return choice{Value: value, Text: text} },
 	}
+}
+
+func anys(texts []string) []any {
+	list := make([]any, len(texts))
+	for i, t := range texts {
+		list[i] = t
+	}
+	return list
 }
 
 // dict makes a map of name, value, name, value… for a partial that needs more than one thing.
@@ -125,7 +139,7 @@ func newField(l *locale.Locale, f *form.Form, name, label string, rest []any) (f
 		x.Value = f.Raw(name)
 	}
 	if p := f.Problem(name); p != nil {
-		x.Error = l.T(p.Code, p.Args...)
+		x.Error = told(l, p.Code, p.Args)
 	}
 	return x, nil
 }

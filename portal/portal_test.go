@@ -138,7 +138,7 @@ func (w *browser) see(path string) answer {
 	w.b.t.Helper()
 	a := w.get(path)
 	if a.StatusCode != http.StatusOK {
-		w.b.t.Fatalf("GET %s = %d (to %q)\n%s", path, a.StatusCode, a.Header.Get("Location"), a.text("main"))
+		w.b.t.Fatalf("GET %s = %d (to %q)\n%s\n%s", path, a.StatusCode, a.Header.Get("Location"), a.text("main"), w.b.log)
 	}
 	return a
 }

@@ -58,8 +58,7 @@ func TestMethods(t *testing.T) {
 		methods[rt.pattern] = append(methods[rt.pattern], rt.method)
 	}
 	for pattern, known := range methods {
-		path := regexp.MustCompile(`\{[a-z]+:[^/]*?\}(-)?|\{[a-z]+\}`).ReplaceAllString(
-			strings.ReplaceAll(pattern, idPart, "0f8fad5b-d9cb-469f-a165-70867728950e"), "x")
+		path := example(t, pattern)
 		a := b.browser().do(http.MethodPatch, path, nil)
 		if a.StatusCode != http.StatusMethodNotAllowed {
 			t.Errorf("PATCH %s = %d, want 405", path, a.StatusCode)
@@ -218,4 +217,46 @@ func TestEveryPageIsDeclared(t *testing.T) {
 			t.Errorf("template %q is never drawn", name)
 		}
 	}
+}
+
+// example returns an address that a route's pattern matches.
+func example(t *testing.T, pattern string) string {
+	t.Helper()
+	var path strings.Builder
+	for pattern != "" {
+		if pattern[0] != '{' {
+			path.WriteByte(pattern[0])
+			pattern = pattern[1:]
+			continue
+		}
+		end, depth := 0, 0
+		for i, c := range pattern {
+			switch c {
+			case '{':
+				depth++
+			case '}':
+				depth--
+			}
+			if depth == 0 {
+				end = i
+				break
+			}
+		}
+		_, rule, ok := strings.Cut(pattern[1:end], ":")
+		if !ok {
+			rule = "[^/]+"
+		}
+		var fits string
+		for _, v := range []string{"0f8fad5b-d9cb-469f-a165-70867728950e", "x", "1", "fiche-medicale", "a.b"} {
+			if fits == "" && regexp.MustCompile("^(?:"+rule+")$").MatchString(v) {
+				fits = v
+			}
+		}
+		if fits == "" {
+			t.Fatalf("no example fits %s", pattern)
+		}
+		path.WriteString(fits)
+		pattern = pattern[end+1:]
+	}
+	return path.String()
 }

@@ -13,3 +13,16 @@ func levelName(l *locale.Locale, level string) string {
 	}
 	return l.T("level."+strings.ToLower(level), level)
 }
+
+// told writes a problem's code for people. An arg that is itself a message key, such as the name of a state, is
+// written too.
+func told(l *locale.Locale, code string, args []any) string {
+	words := make([]any, len(args))
+	for i, a := range args {
+		words[i] = a
+		if key, ok := a.(string); ok && strings.Contains(key, ".") && !strings.Contains(key, " ") && l.Has(key) {
+			words[i] = l.T(key)
+		}
+	}
+	return l.T(code, words...)
+}

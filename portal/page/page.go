@@ -20,7 +20,6 @@ type Base struct {
 	Flash     string         // one sentence about what was just done
 	Problems  []Problem      // what is wrong with the form, one line an input
 	Reference string         // of this request, for the people who help
-	Refresh   int            // seconds after which the browser asks again; 0 is never
 	NoIndex   bool           // keeps search engines away
 	Wide      bool           // uses the whole width: tables
 }

@@ -1,0 +1,101 @@
+package portal
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"ribambelle/internal/account"
+	"ribambelle/internal/household"
+	"ribambelle/internal/problem"
+)
+
+// errDetails sends a person who has not said who it is to the form that asks.
+var errDetails = errors.New("details first")
+
+// parent is who acts on a family's page: the account and the guardian that it signs in for.
+type parent struct {
+	account  account.Account
+	guardian household.Guardian
+}
+
+// parent returns who acts; errDetails while the account has no guardian. The route has checked that someone is
+// signed in.
+func (s *server) parent(r *http.Request) (parent, error) {
+	a, err := s.identify(r)
+	if err != nil {
+		return parent{}, err
+	}
+	if a == nil {
+		return parent{}, errSignIn
+	}
+	g, err := s.Household.ByAccount(r.Context(), a.ID)
+	if problem.Is(err, problem.KindNotFound) {
+		return parent{}, errDetails
+	}
+	return parent{account: *a, guardian: g}, err
+}
+
+// toDetails sends a person to the form for its details, and back afterwards.
+func (s *server) toDetails(w http.ResponseWriter, r *http.Request) {
+	to := "/mon-espace/coordonnees"
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		to += "?suite=" + url.QueryEscape(r.URL.RequestURI())
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// parentRoutes are the pages of families. Whoever is signed in may have a family, staff too.
+func (s *server) parentRoutes() []route {
+	const (
+		space        = "/mon-espace/"
+		child        = space + "enfants/" + idPart
+		registration = space + "inscriptions/" + idPart
+	)
+	return []route{
+		{get, "/inscription-compte", nil, s.signUpNew},
+		{post, "/inscription-compte", nil, s.signUpCreate},
+		{get, "/inscription-compte/envoye", nil, s.signUpSent},
+		{get, "/confirmation", nil, s.confirmShow},
+		{post, "/confirmation", nil, s.confirmDo},
+		{get, "/connexion", nil, s.signInNew},
+		{post, "/connexion", nil, s.signInCreate},
+		{post, "/deconnexion", nil, s.signOut},
+		{get, "/mot-de-passe", nil, s.resetAsk},
+		{post, "/mot-de-passe", nil, s.resetSend},
+		{get, "/mot-de-passe/envoye", nil, s.resetSent},
+		{get, "/mot-de-passe/nouveau", nil, s.resetNew},
+		{post, "/mot-de-passe/nouveau", nil, s.resetDo},
+
+		{get, "/mon-espace", anyone, s.dashboardMoved},
+		{get, space, anyone, s.dashboard},
+		{get, space + "coordonnees", anyone, s.detailsEdit},
+		{post, space + "coordonnees", anyone, s.detailsSave},
+		{get, space + "enfants/nouveau", anyone, s.childNew},
+		{post, space + "enfants/nouveau", anyone, s.childCreate},
+		{get, child, anyone, s.childEdit},
+		{post, child, anyone, s.childUpdate},
+		{get, child + "/fiche-medicale", anyone, s.sheetEdit},
+		{post, child + "/fiche-medicale", anyone, s.sheetSave},
+		{post, child + "/fiche-medicale/confirmer", anyone, s.sheetConfirm},
+		{get, child + "/fiche-medicale/lectures", anyone, s.sheetAccesses},
+
+		{get, "/stages/" + idPart + "/inscription", anyone, s.registrationNew},
+		{post, "/stages/" + idPart + "/inscription", anyone, s.registrationCreate},
+		{get, space + "inscriptions", anyone, s.registrations},
+		{get, registration, anyone, s.registrationShow},
+		{get, registration + "/recue", anyone, s.registrationReceived},
+		{get, registration + "/annuler", anyone, s.withdrawAsk},
+		{post, registration + "/annuler", anyone, s.withdrawDo},
+		{post, registration + "/place", anyone, s.offerAnswer},
+		{get, registration + "/paiement", anyone, s.paymentShow},
+		{post, registration + "/paiement", anyone, s.paymentStart},
+		{post, space + "paiements/" + idPart + "/annuler", anyone, s.paymentCancel},
+		{get, space + "paiements/" + idPart + "/retour", anyone, s.paymentReturn},
+		{get, space + "paiements/" + idPart + "/etat", anyone, s.paymentStatus},
+		{post, "/paiements/mollie/notification", nil, s.mollieSignal},
+		{get, space + "factures", anyone, s.invoices},
+		{get, space + "factures/" + idPart, anyone, s.invoiceShow},
+		{get, space + "factures/" + idPart + ".pdf", anyone, s.invoicePDF},
+	}
+}

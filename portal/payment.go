@@ -1,0 +1,269 @@
+package portal
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ribambelle/internal/camp"
+	"ribambelle/internal/civil"
+	"ribambelle/internal/db"
+	"ribambelle/internal/enrol"
+	"ribambelle/internal/job"
+	"ribambelle/internal/ledger"
+	"ribambelle/internal/pay"
+	"ribambelle/internal/pay/qrcode"
+	"ribambelle/internal/pay/transfer"
+	"ribambelle/internal/problem"
+	"ribambelle/portal/page"
+)
+
+// paymentPage is where a family pays: at once with its bank's app, or by transfer.
+type paymentPage struct {
+	page.Base
+	R             registrationCard
+	Owed          civil.Cents
+	Online        bool            // a provider takes payments
+	Attempt       *ledger.Attempt // the one that can still be paid, or whose outcome is awaited
+	Waiting       bool            // the bank has not said yet
+	QR            template.URL    // source of the provider's picture
+	OwnQR         template.HTML   // ours, of the checkout's address, when the provider gives none
+	Communication string
+	Account       string
+	Holder        string
+	StatusURL     string
+}
+
+// payable returns who acts, the registration in the address, what is due for it and how much.
+func (s *server) payable(r *http.Request) (parent, myRegistration, ledger.Due, ledger.Balance, error) {
+	g, one, err := s.ofRegistration(r)
+	if err != nil {
+		return g, one, ledger.Due{}, ledger.Balance{}, err
+	}
+	d, err := ledger.DueOf(r.Context(), s.DB, one.ID)
+	if err == nil && d.PayerID != g.guardian.ID {
+		err = problem.NotFound("registration.not_found") // nobody sees another guardian's payments
+	}
+	if err != nil {
+		return g, one, d, ledger.Balance{}, err
+	}
+	b, err := ledger.BalanceOf(r.Context(), s.DB, d.ID)
+	return g, one, d, b, err
+}
+
+// paymentShow shows what is due and the ways to pay it. A registration that is not to be paid leads to its page.
+func (s *server) paymentShow(w http.ResponseWriter, r *http.Request) error {
+	_, one, due, balance, err := s.payable(r)
+	if problem.Is(err, problem.KindNotFound) && one.ID != uuid.Nil {
+		return seeOther(w, r, "/mon-espace/inscriptions/"+one.ID.String())
+	}
+	if err != nil {
+		return err
+	}
+	if one.State != enrol.AwaitingPayment || balance.Owed() <= 0 {
+		return seeOther(w, r, "/mon-espace/inscriptions/"+one.ID.String())
+	}
+	l := s.locale(r)
+	p := &paymentPage{Base: s.base(r, l.T("portal.pay.title")), R: s.registrationCard(l, one), Owed: balance.Owed(), Online: s.Enrol.Provider != nil}
+	p.Section, p.NoIndex = "registrations", true
+	p.Back = &page.Link{URL: p.R.URL(), Text: l.T("portal.registration.title", one.ChildName, one.CampName)}
+	if c, err := transfer.Parse(due.Communication); err == nil {
+		p.Communication = c.String()
+	}
+	settings, err := camp.AllSettings(r.Context(), s.DB)
+	if err != nil {
+		return err
+	}
+	p.Account, p.Holder = groups(settings["commune.iban"], 4), settings["commune.name"]
+	a, err := ledger.OpenAttempt(r.Context(), s.DB, due.ID)
+	switch {
+	case problem.Is(err, problem.KindNotFound):
+	case err != nil:
+		return err
+	case a.Usable(s.Now()):
+		p.Attempt = &a
+		if err := s.drawQR(w, p); err != nil {
+			return err
+		}
+	case a.Status == pay.StatusPending || a.Status == pay.StatusAuthorized:
+		p.Attempt, p.Waiting = &a, true
+	}
+	if p.Attempt != nil {
+		p.StatusURL = "/mon-espace/paiements/" + a.ID.String() + "/etat"
+	}
+	return s.render(w, r, http.StatusOK, "payment", p)
+}
+
+// drawQR shows the provider's code, or one of our own that opens its page on the telephone that scans it.
+func (s *server) drawQR(w http.ResponseWriter, p *paymentPage) error {
+	a := p.Attempt
+	switch u, err := url.Parse(a.QR); {
+	case strings.HasPrefix(a.QR, "data:image/"):
+		p.QR = template.URL(a.QR) //nolint:gosec // a picture that the provider gave, not a script
+		return nil
+	case err == nil && u.Scheme == "https" && u.Host != "":
+		csp := w.Header().Get("Content-Security-Policy")
+		w.Header().Set("Content-Security-Policy", strings.Replace(csp, "img-src 'self'", "img-src 'self' https://"+u.Host, 1))
+		p.QR = template.URL(a.QR) //nolint:gosec // https, checked above
+		return nil
+	}
+	target := a.CheckoutURL
+	if target == "" {
+		return nil
+	}
+	svg, err := qrcode.SVG(target, p.L.T("portal.pay.qr_own"))
+	if err != nil {
+		return err
+	}
+	p.OwnQR = template.HTML(svg) //nolint:gosec // drawn by us, its text escaped
+	return nil
+}
+
+// paymentStart opens a payment, or goes on with the open one: a double click asks for the same.
+func (s *server) paymentStart(w http.ResponseWriter, r *http.Request) error {
+	g, one, _, _, err := s.payable(r)
+	if err != nil {
+		return err
+	}
+	_, err = s.Enrol.StartPayment(r.Context(), g.guardian.ID, one.ID, func(id uuid.UUID) string {
+		return s.PublicURL + "/mon-espace/paiements/" + id.String() + "/retour"
+	})
+	if err != nil {
+		return err
+	}
+	return seeOther(w, r, "/mon-espace/inscriptions/"+one.ID.String()+"/paiement")
+}
+
+// ofPayment returns who acts, the attempt in the address and its registration, which the guardian must be the payer of.
+func (s *server) ofPayment(r *http.Request) (parent, ledger.Attempt, uuid.UUID, error) {
+	g, err := s.parent(r)
+	if err != nil {
+		return g, ledger.Attempt{}, uuid.Nil, err
+	}
+	a, err := ledger.ReadAttempt(r.Context(), s.DB, pathID(r))
+	if err != nil {
+		return g, a, uuid.Nil, err
+	}
+	d, err := ledger.ReadDue(r.Context(), s.DB, a.DueID)
+	if err == nil && d.PayerID != g.guardian.ID {
+		err = problem.NotFound("ledger.payment_not_found")
+	}
+	return g, a, d.RegistrationID, err
+}
+
+// paymentCancel closes a payment that the family no longer wants.
+func (s *server) paymentCancel(w http.ResponseWriter, r *http.Request) error {
+	g, a, registration, err := s.ofPayment(r)
+	if err != nil {
+		return err
+	}
+	status, err := s.Enrol.CancelPayment(r.Context(), g.guardian.ID, a.ID)
+	if err != nil {
+		return err
+	}
+	s.flash(w, flashOf(status))
+	return seeOther(w, r, "/mon-espace/inscriptions/"+registration.String()+"/paiement")
+}
+
+const (
+	// checkWithin bounds the question to the provider while a family waits for the page.
+	checkWithin = 8 * time.Second
+	// checkEvery keeps one family's page from asking the provider too often.
+	checkEvery = 3 * time.Second
+)
+
+// check asks the provider where an attempt stands. Without an answer the last known status counts: the sweep asks
+// again, and the family loses nothing.
+func (s *server) check(r *http.Request, a ledger.Attempt) pay.Status {
+	if a.Status.Final() || s.Now().Sub(a.CheckedAt) < checkEvery {
+		return a.Status
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), checkWithin)
+	defer cancel()
+	status, err := s.Enrol.CheckPayment(ctx, a.ID)
+	if err != nil {
+		s.log.Warn("asking after a payment", "request", scopeOf(r).reference, "payment", a.ID, "error", err.Error())
+		return a.Status
+	}
+	return status
+}
+
+// paymentReturn is where the provider sends the browser, whatever the outcome: what it says is asked, never believed.
+func (s *server) paymentReturn(w http.ResponseWriter, r *http.Request) error {
+	_, a, registration, err := s.ofPayment(r)
+	if err != nil {
+		return err
+	}
+	status := s.check(r, a)
+	if status.Final() {
+		s.flash(w, flashOf(status))
+	}
+	// The payment's page leads on to the registration's when nothing is left to pay.
+	return seeOther(w, r, "/mon-espace/inscriptions/"+registration.String()+"/paiement")
+}
+
+// paymentStatus tells the little script of the payment's page where the payment stands.
+func (s *server) paymentStatus(w http.ResponseWriter, r *http.Request) error {
+	_, a, _, err := s.ofPayment(r)
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(map[string]string{"status": string(s.check(r, a))})
+	if err != nil {
+		return fmt.Errorf("writing a status: %w", err)
+	}
+	return s.send(w, "application/json", b)
+}
+
+func flashOf(status pay.Status) string {
+	switch status {
+	case pay.StatusPaid:
+		return "flash.paid"
+	case pay.StatusCanceled:
+		return "flash.payment_canceled"
+	case pay.StatusExpired, pay.StatusFailed:
+		return "flash.payment_failed"
+	}
+	return "flash.payment_pending"
+}
+
+// mollieID is the shape of a payment's id at Mollie.
+var mollieID = regexp.MustCompile(`^tr_[A-Za-z0-9]{4,60}$`)
+
+// mollieSignal takes Mollie's signal that a payment changed. It carries only the id and proves nothing, so a job asks
+// Mollie itself. The answer is always 200: a stranger learns nothing, and what is lost the sweep finds.
+func (s *server) mollieSignal(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if err := r.ParseForm(); err != nil || !mollieID.MatchString(r.PostForm.Get("id")) {
+		return nil
+	}
+	id, err := s.Enrol.PaymentByProvider(r.Context(), r.PostForm.Get("id"))
+	if err == nil {
+		err = s.DB.InTx(r.Context(), func(ctx context.Context, tx db.Tx) error {
+			_, err := s.Jobs.InsertTx(ctx, tx, job.PaymentCheck{PaymentID: id.String()}, nil)
+			return err
+		})
+	}
+	if err != nil && !problem.Is(err, problem.KindNotFound) {
+		s.log.Error("taking a payment's signal", "request", scopeOf(r).reference, "error", err.Error())
+	}
+	return nil
+}
+
+// groups writes an account number in groups: « BE68 5390 0754 7034 ».
+func groups(v string, size int) string {
+	v = strings.ReplaceAll(v, " ", "")
+	var parts []string
+	for len(v) > size {
+		parts, v = append(parts, v[:size]), v[size:]
+	}
+	return strings.Join(append(parts, v), " ")
+}

@@ -1,0 +1,318 @@
+package portal
+
+import (
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"ribambelle/internal/civil"
+	"ribambelle/internal/enrol"
+	"ribambelle/internal/household"
+	"ribambelle/internal/locale"
+	"ribambelle/portal/form"
+	"ribambelle/portal/page"
+)
+
+// registrationCard is a registration in words.
+type registrationCard struct {
+	myRegistration
+	When      string
+	Label     string // of the state: « à payer »
+	Kind      string // of the tag: ok, wait, stop or info
+	Now       string // what happens next and who acts, in one sentence
+	Deadline  string // of the family's act: « jeudi 13 mai à 20 h »
+	Past      []timelineStep
+	Coming    []string
+	CanPay    bool
+	CanAnswer bool
+	CanLeave  bool
+}
+
+// timelineStep is one line of the history in words.
+type timelineStep struct {
+	Text, By, At, Reason string
+	Now, Over            bool
+}
+
+// URL is the registration's own page.
+func (c registrationCard) URL() string { return "/mon-espace/inscriptions/" + c.ID.String() }
+
+// registrationsPage shows the two lists, and what is over folded under them.
+type registrationsPage struct {
+	page.Base
+	Pending, Valid, Over []registrationCard
+}
+
+// registrations lists the registrations of the family.
+func (s *server) registrations(w http.ResponseWriter, r *http.Request) error {
+	g, err := s.parent(r)
+	if err != nil {
+		return err
+	}
+	list, err := s.myRegistrations(r.Context(), g, nil)
+	if err != nil {
+		return err
+	}
+	l := s.locale(r)
+	p := &registrationsPage{Base: s.base(r, l.T("portal.registrations.title"))}
+	p.Section, p.NoIndex = "registrations", true
+	for _, one := range list {
+		card := s.registrationCard(l, one)
+		switch one.State.Info().List {
+		case enrol.Pending:
+			p.Pending = append(p.Pending, card)
+		case enrol.Valid:
+			p.Valid = append(p.Valid, card)
+		default:
+			p.Over = append(p.Over, card)
+		}
+	}
+	return s.render(w, r, http.StatusOK, "registrations", p)
+}
+
+// registrationCard puts a registration in words.
+func (s *server) registrationCard(l *locale.Locale, r myRegistration) registrationCard {
+	info := r.State.Info()
+	c := registrationCard{myRegistration: r, Label: l.T(info.Label()), Kind: tagOf(info)}
+	if !r.FirstDay.IsZero() {
+		c.When = when(l, offer{FirstDay: r.FirstDay, LastDay: r.LastDay, Days: r.Days})
+	}
+	if r.DueAt != nil {
+		c.Deadline = l.Deadline(*r.DueAt)
+	}
+	c.CanPay = r.State == enrol.AwaitingPayment && r.Payer
+	c.CanAnswer = r.State == enrol.Offered
+	c.CanLeave = !info.Exit && r.State != enrol.Completed && !r.CancelAsked && !r.FirstDay.Before(s.today())
+	if r.State == enrol.Waitlisted {
+		c.Label = l.T("portal.registration.rank", r.Rank)
+	}
+	c.Now = nowOf(l, c)
+	for i, e := range r.Steps {
+		if e.State == enrol.Submitted && i+1 < len(r.Steps) && e.From != nil {
+			continue // a request taken up again is told by what follows
+		}
+		t := timelineStep{Text: l.T("portal.timeline." + string(e.State)), By: l.T("portal.by." + e.Actor), At: l.DateTime(e.At), Reason: e.Reason}
+		t.Now = i == len(r.Steps)-1 && !info.Exit && r.State != enrol.Completed && r.State != enrol.Confirmed
+		t.Over = e.State.Info().Exit
+		if t.Now {
+			t.By = l.T("portal.next." + nextActor(info, r))
+		}
+		c.Past = append(c.Past, t)
+	}
+	for _, next := range coming(r) {
+		c.Coming = append(c.Coming, l.T("portal.timeline."+string(next)))
+	}
+	return c
+}
+
+// coming are the states that usually follow, for the grey end of the timeline.
+func coming(r myRegistration) []enrol.State {
+	switch {
+	case r.State == enrol.Submitted || r.State == enrol.ToValidate:
+		if r.PriceCents == 0 {
+			return []enrol.State{enrol.Validated, enrol.Confirmed}
+		}
+		return []enrol.State{enrol.Validated, enrol.AwaitingPayment, enrol.Confirmed}
+	case r.State == enrol.Validated && r.PriceCents > 0:
+		return []enrol.State{enrol.AwaitingPayment, enrol.Confirmed}
+	case r.State == enrol.Validated || r.State == enrol.AwaitingPayment:
+		return []enrol.State{enrol.Confirmed}
+	}
+	return nil
+}
+
+func nextActor(info enrol.Info, r myRegistration) string {
+	switch {
+	case info.Next == enrol.ByFamily && r.State == enrol.AwaitingPayment && !r.Payer:
+		return "payer"
+	case info.Next == enrol.ByFamily:
+		return "you"
+	case info.Next == enrol.ByCommune:
+		return "service"
+	}
+	return "nobody"
+}
+
+func tagOf(info enrol.Info) string {
+	switch {
+	case info.List == enrol.Valid:
+		return "ok"
+	case info.Exit:
+		return "stop"
+	case info.Next == enrol.ByFamily:
+		return "wait"
+	}
+	return "info"
+}
+
+// nowOf says in one sentence what happens next.
+func nowOf(l *locale.Locale, c registrationCard) string {
+	switch {
+	case c.CancelAsked:
+		return l.T("portal.now.cancel_asked")
+	case c.State == enrol.AwaitingPayment && c.Payer && c.Deadline != "":
+		return l.T("portal.now.pay", c.Deadline)
+	case c.State == enrol.AwaitingPayment:
+		return l.T("portal.now.pay_other")
+	case c.State == enrol.Offered:
+		return l.T("portal.now.offered", c.Deadline)
+	case c.State == enrol.Waitlisted:
+		return l.T("portal.now.waitlisted")
+	}
+	if key := "portal.now." + string(c.State); l.Has(key) {
+		return l.T(key)
+	}
+	return ""
+}
+
+// registrationShowPage is one registration with all that belongs to it.
+type registrationShowPage struct {
+	page.Base
+	R         registrationCard
+	Sheet     bool       // the medical sheet must be confirmed
+	SheetBy   civil.Date // until when
+	Received  bool       // right after it was sent
+	DecideURL string
+	Form      *form.Form
+	Paid      bool // something was paid: leaving is a request
+	Key       string
+}
+
+// ofRegistration returns who acts and the registration in the address.
+func (s *server) ofRegistration(r *http.Request) (parent, myRegistration, error) {
+	g, err := s.parent(r)
+	if err != nil {
+		return g, myRegistration{}, err
+	}
+	one, err := s.myRegistration(r.Context(), g, pathID(r))
+	return g, one, err
+}
+
+func (s *server) registrationShowPage(r *http.Request, g parent, one myRegistration) (*registrationShowPage, error) {
+	l := s.locale(r)
+	card := s.registrationCard(l, one)
+	p := &registrationShowPage{Base: s.base(r, l.T("portal.registration.title", one.ChildName, one.CampName)), R: card, Form: form.New()}
+	p.Section, p.NoIndex = "registrations", true
+	p.Back = &page.Link{URL: "/mon-espace/inscriptions", Text: l.T("portal.registrations.title")}
+	if one.State.Info().Exit || one.State == enrol.Completed {
+		return p, nil
+	}
+	err := s.Household.Right(r.Context(), s.DB, g.guardian.ID, one.ChildID, household.RightMedical, s.today())
+	if err != nil {
+		return p, nil //nolint:nilerr // who may not see the sheet is not asked to confirm it
+	}
+	fits, err := s.Enrol.Fits(r.Context(), one.ChildID, []uuid.UUID{one.CampID})
+	if err != nil {
+		return nil, err
+	}
+	for _, reason := range fits[one.CampID] {
+		if reason.Rule == "sheet" {
+			p.Sheet, p.SheetBy = true, reason.Deadline
+		}
+	}
+	return p, nil
+}
+
+// registrationShow shows one registration.
+func (s *server) registrationShow(w http.ResponseWriter, r *http.Request) error {
+	g, one, err := s.ofRegistration(r)
+	if err != nil {
+		return err
+	}
+	p, err := s.registrationShowPage(r, g, one)
+	if err != nil {
+		return err
+	}
+	return s.render(w, r, http.StatusOK, "registration_show", p)
+}
+
+// registrationReceived is the same page right after the request was sent: it says that it arrived and what follows.
+func (s *server) registrationReceived(w http.ResponseWriter, r *http.Request) error {
+	g, one, err := s.ofRegistration(r)
+	if err != nil {
+		return err
+	}
+	p, err := s.registrationShowPage(r, g, one)
+	if err != nil {
+		return err
+	}
+	p.Received = true
+	return s.render(w, r, http.StatusOK, "registration_show", p)
+}
+
+// offerAnswer takes an offered place, or leaves it to the next family.
+func (s *server) offerAnswer(w http.ResponseWriter, r *http.Request) error {
+	g, one, err := s.ofRegistration(r)
+	if err != nil {
+		return err
+	}
+	f, err := form.Read(r)
+	if err != nil {
+		return err
+	}
+	take := f.Text("reponse") == "oui"
+	if err := s.Enrol.Answer(r.Context(), g.guardian.ID, g.account.ID, one.ID, take); err != nil {
+		return err
+	}
+	if take {
+		s.flash(w, "flash.offer_taken")
+	} else {
+		s.flash(w, "flash.offer_left")
+	}
+	return seeOther(w, r, "/mon-espace/inscriptions/"+one.ID.String())
+}
+
+// withdrawAsk asks whether the family really leaves.
+func (s *server) withdrawAsk(w http.ResponseWriter, r *http.Request) error {
+	g, one, err := s.ofRegistration(r)
+	if err != nil {
+		return err
+	}
+	p, err := s.withdrawPage(r, g, one)
+	if err != nil {
+		return err
+	}
+	return s.render(w, r, http.StatusOK, "registration_withdraw", p)
+}
+
+func (s *server) withdrawPage(r *http.Request, g parent, one myRegistration) (*registrationShowPage, error) {
+	if err := s.Household.Right(r.Context(), s.DB, g.guardian.ID, one.ChildID, household.RightCancel, s.today()); err != nil {
+		return nil, err
+	}
+	l := s.locale(r)
+	p := &registrationShowPage{Base: s.base(r, l.T("portal.withdraw.title")), R: s.registrationCard(l, one), Form: form.New()}
+	p.Section, p.NoIndex = "registrations", true
+	p.Back = &page.Link{URL: p.R.URL(), Text: l.T("portal.registration.title", one.ChildName, one.CampName)}
+	p.Paid = one.State == enrol.Confirmed && one.PriceCents > 0 || !one.Payer
+	return p, nil
+}
+
+// withdrawDo gives the place back, or asks staff to when money is involved.
+func (s *server) withdrawDo(w http.ResponseWriter, r *http.Request) error {
+	g, one, err := s.ofRegistration(r)
+	if err != nil {
+		return err
+	}
+	f, err := form.Read(r)
+	if err != nil {
+		return err
+	}
+	done, err := s.Enrol.Withdraw(r.Context(), g.guardian.ID, g.account.ID, one.ID, f.Text("reason"))
+	if err := f.Take(err); err != nil {
+		return err
+	}
+	if !f.OK() {
+		p, err := s.withdrawPage(r, g, one)
+		if err != nil {
+			return err
+		}
+		p.Form = f
+		return s.refuse(w, r, "registration_withdraw", f, p)
+	}
+	if done {
+		s.flash(w, "flash.withdrawn")
+	} else {
+		s.flash(w, "flash.cancel_asked")
+	}
+	return seeOther(w, r, "/mon-espace/inscriptions")
+}

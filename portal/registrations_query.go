@@ -1,0 +1,166 @@
+package portal
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"ribambelle/internal/civil"
+	"ribambelle/internal/enrol"
+	"ribambelle/internal/household"
+	"ribambelle/internal/problem"
+)
+
+// myRegistration is a registration as one guardian may see it.
+type myRegistration struct {
+	ID           uuid.UUID
+	ChildID      uuid.UUID
+	ChildName    string // first name
+	CampID       uuid.UUID
+	CampName     string
+	CampLocation string
+	CampBring    string
+	CampContact  string
+	Themes       []string
+	FirstDay     civil.Date // zero when no session is left
+	LastDay      civil.Date
+	Days         int
+	Formula      string
+	State        enrol.State
+	DueAt        *time.Time
+	CreatedAt    time.Time
+	PriceCents   civil.Cents
+	PriceDetail  []enrol.PriceLine
+	StopOut      string
+	StopOutAt    *int // minutes after midnight
+	StopBack     string
+	StopBackAt   *int
+	Remark       string
+	Payer        bool // the guardian pays: it alone sees amounts
+	Rank         int  // on the waiting list, from 1
+	OwedCents    civil.Cents
+	InvoiceID    *uuid.UUID
+	CancelAsked  bool // staff have a request to cancel
+	Reason       string
+
+	Steps []step // the timeline, filled by timelines
+}
+
+// step is one line of a registration's history.
+type step struct {
+	RegistrationID uuid.UUID
+	From           *enrol.State
+	State          enrol.State
+	At             time.Time
+	Actor          string // you, family, service or program
+	Reason         string
+}
+
+// myRegistrations returns the registrations of the children whom a guardian may see, or one of them; those that the
+// family must act on come first, then by the camp's first day.
+func (s *server) myRegistrations(ctx context.Context, g parent, only *uuid.UUID) ([]myRegistration, error) {
+	children, err := s.Household.ChildIDs(ctx, s.DB, g.guardian.ID, household.RightSee, s.today())
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.DB.Query(ctx, `
+		SELECT r.id, r.child_id, k.first_name AS child_name, c.id AS camp_id, c.name AS camp_name, c.location AS camp_location, c.bring AS camp_bring,
+		  c.contact AS camp_contact, c.themes, w.first_day, w.last_day, w.days, COALESCE(t.name, '') AS formula,
+		  r.state, r.due_at, r.created_at, r.price_cents, r.price_detail,
+		  COALESCE(o.name, '') AS stop_out, (EXTRACT(EPOCH FROM o.out_at) / 60)::int AS stop_out_at,
+		  COALESCE(b.name, '') AS stop_back, (EXTRACT(EPOCH FROM b.back_at) / 60)::int AS stop_back_at,
+		  r.remark, r.payer_id = @guardian AS payer,
+		  CASE WHEN r.state = 'waitlisted' THEN (
+		    SELECT count(*)::int
+		    FROM registration q
+		    WHERE q.camp_id = r.camp_id
+		      AND q.state = 'waitlisted'
+		      AND (q.waiting_since, q.id) <= (r.waiting_since, r.id)) ELSE 0 END AS rank,
+		  COALESCE((
+		    SELECT sum(CASE WHEN l.kind IN ('charge', 'fee', 'refund') THEN l.cents ELSE -l.cents END)
+		    FROM ledger_line l
+		    WHERE l.registration_id = r.id
+		      AND l.payer_id = @guardian), 0)::bigint AS owed_cents,
+		  (SELECT i.id FROM invoice i WHERE i.registration_id = r.id AND i.payer_id = @guardian LIMIT 1) AS invoice_id,
+		  EXISTS (
+		    SELECT 1
+		    FROM task x
+		    WHERE x.kind = 'cancel_asked'
+		      AND x.subject_kind = 'registration'
+		      AND x.subject_id = r.id::text
+		      AND x.done_at IS NULL) AS cancel_asked,
+		  COALESCE((SELECT e.reason FROM registration_event e WHERE e.registration_id = r.id ORDER BY e.id DESC LIMIT 1), '') AS reason
+		FROM registration r
+		JOIN child k ON k.id = r.child_id
+		JOIN camp c ON c.id = r.camp_id
+		LEFT JOIN ticket t ON t.id = r.ticket_id AND (SELECT count(*) FROM ticket a WHERE a.camp_id = c.id) > 1
+		LEFT JOIN bus_stop o ON o.id = r.stop_out_id
+		LEFT JOIN bus_stop b ON b.id = r.stop_back_id
+		CROSS JOIN LATERAL (
+		  SELECT min(day) AS first_day, max(day) AS last_day, count(DISTINCT day)::int AS days
+		  FROM camp_session
+		  WHERE camp_id = c.id
+		    AND state <> 'cancelled') w
+		WHERE r.child_id = ANY(@children)
+		  AND (@only::uuid IS NULL OR r.id = @only)
+		ORDER BY (r.state IN ('awaiting_payment', 'offered')) DESC, w.first_day, k.first_name, r.created_at`,
+		pgx.NamedArgs{"guardian": g.guardian.ID, "children": children, "only": only})
+	if err != nil {
+		return nil, fmt.Errorf("reading the registrations of guardian %s: %w", g.guardian.ID, err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByNameLax[myRegistration])
+	if err != nil {
+		return nil, fmt.Errorf("reading the registrations of guardian %s: %w", g.guardian.ID, err)
+	}
+	return list, s.timelines(ctx, g, list)
+}
+
+// myRegistration returns one registration that a guardian may see, or NotFound.
+func (s *server) myRegistration(ctx context.Context, g parent, id uuid.UUID) (myRegistration, error) {
+	list, err := s.myRegistrations(ctx, g, &id)
+	if err != nil {
+		return myRegistration{}, err
+	}
+	if len(list) != 1 {
+		return myRegistration{}, problem.NotFound("registration.not_found")
+	}
+	return list[0], nil
+}
+
+// timelines adds the history to the registrations, oldest first. Who acted is told by kind: a family does not read the
+// names of agents, nor the other parent's.
+func (s *server) timelines(ctx context.Context, g parent, list []myRegistration) error {
+	at := make(map[uuid.UUID]int, len(list))
+	ids := make([]uuid.UUID, len(list))
+	for i, r := range list {
+		at[r.ID], ids[i] = i, r.ID
+	}
+	rows, err := s.DB.Query(ctx, `
+		SELECT e.registration_id, e.from_state AS "from", e.to_state AS state, e.at, e.reason,
+		  CASE
+		    WHEN e.actor_kind <> 'account' THEN 'program'
+		    WHEN e.actor_id = @account THEN 'you'
+		    WHEN a.id IS NULL OR cardinality(a.roles) = 0 THEN 'family'
+		    ELSE 'service'
+		  END AS actor
+		FROM registration_event e
+		LEFT JOIN account a ON e.actor_kind = 'account' AND a.id::text = e.actor_id
+		WHERE e.registration_id = ANY(@ids)
+		ORDER BY e.registration_id, e.id`,
+		pgx.NamedArgs{"ids": ids, "account": g.account.ID.String()})
+	if err != nil {
+		return fmt.Errorf("reading the history of registrations: %w", err)
+	}
+	steps, err := pgx.CollectRows(rows, pgx.RowToStructByName[step])
+	if err != nil {
+		return fmt.Errorf("reading the history of registrations: %w", err)
+	}
+	for _, e := range steps {
+		r := &list[at[e.RegistrationID]]
+		r.Steps = append(r.Steps, e)
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package portal
+
+import (
+	"errors"
+	"net"
+	"net/http"
+
+	"ribambelle/internal/account"
+	"ribambelle/internal/problem"
+	"ribambelle/portal/form"
+)
+
+// signInNew shows the sign-in form; who is signed in already goes on.
+func (s *server) signInNew(w http.ResponseWriter, r *http.Request) error {
+	next := r.URL.Query().Get("suite")
+	if a := s.signedIn(r); a != nil {
+		return seeOther(w, r, safeNext(next, home(*a)))
+	}
+	p := s.signPage(r, s.locale(r).T("portal.sign_in.title"), form.New())
+	p.Next = safeNext(next, "")
+	return s.render(w, r, http.StatusOK, "sign_in", p)
+}
+
+// signInCreate opens a session.
+func (s *server) signInCreate(w http.ResponseWriter, r *http.Request) error {
+	f, err := form.Read(r)
+	if err != nil {
+		return err
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	token, a, err := s.Account.SignIn(r.Context(), f.Text("email"), f.Raw("password"), host, r.UserAgent())
+	// A lock and an address that is not proved yet are told above the form: what was typed stays.
+	if p := problem.As(err); p != nil && (p.Kind == problem.KindConflict || p.Kind == problem.KindForbidden) {
+		err = problem.Invalid(p.Code, p.Args...)
+	}
+	if err := f.Take(err); err != nil {
+		return err
+	}
+	if !f.OK() {
+		p := s.signPage(r, s.locale(r).T("portal.sign_in.title"), f)
+		p.Next = safeNext(f.Text("suite"), "")
+		return s.refuse(w, r, "sign_in", f, p)
+	}
+	http.SetCookie(w, s.cookie(s.cookieName(), token, 0)) // the browser forgets it on closing; the row has its own limits
+	return seeOther(w, r, safeNext(f.Text("suite"), home(a)))
+}
+
+// home is the page on which an account begins.
+func home(a account.Account) string {
+	switch {
+	case a.Staff():
+		return "/gestion/"
+	case len(a.Roles) > 0:
+		return "/animateur/"
+	}
+	return "/mon-espace/"
+}
+
+// signOut ends the session, here and in the database.
+func (s *server) signOut(w http.ResponseWriter, r *http.Request) error {
+	c, err := r.Cookie(s.cookieName())
+	if errors.Is(err, http.ErrNoCookie) {
+		return seeOther(w, r, "/")
+	}
+	if err == nil {
+		if err := s.Account.SignOut(r.Context(), c.Value); err != nil && !problem.Is(err, problem.KindNotFound) {
+			return err
+		}
+	}
+	http.SetCookie(w, s.cookie(s.cookieName(), "", -1))
+	w.Header().Set("Clear-Site-Data", `"cache"`)
+	s.flash(w, "flash.signed_out")
+	return seeOther(w, r, "/")
+}
