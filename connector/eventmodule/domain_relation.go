@@ -6,7 +6,7 @@ import (
 )
 
 // related is the condition that a record behind the relation matches sub.
-func (q *query) related(m *model, alias string, f *field, sub *node, not, activeTest bool, depth int) (string, error) {
+func (q *query) related(alias string, f *field, sub *node, not, activeTest bool, depth int) (string, error) {
 	co := q.srv.models.byName[f.comodel]
 	if co == nil {
 		return "", userError(fmt.Sprintf("Object %s doesn't exist", f.comodel))
@@ -90,10 +90,7 @@ func (q *query) many2one(alias string, f *field, c condition) (string, error) {
 		if list, isList := c.value.([]any); !isList || len(list) == 0 {
 			return q.behindName(alias, f, c, names)
 		}
-		matched, err := q.namesSQL(f, names)
-		if err != nil {
-			return "", err
-		}
+		matched := q.namesSQL(f, names)
 		sql := fmt.Sprintf("(%s IN (%s) OR %s)", col, matched, membership(q, col, ids, empty, false))
 		if isNegative(c.op) {
 			sql = fmt.Sprintf("(%s IS NULL OR NOT %s)", col, sql)
@@ -160,14 +157,14 @@ func (q *query) behindName(alias string, f *field, c condition, names []string) 
 }
 
 // namesSQL selects the ids whose display name is one of names.
-func (q *query) namesSQL(f *field, names []string) (string, error) {
+func (q *query) namesSQL(f *field, names []string) string {
 	co := q.srv.models.byName[f.comodel]
 	b := q.next()
-	return fmt.Sprintf("SELECT %s.id FROM %s %s WHERE %s = ANY(%s::text[])", b, co.table(), b, co.displaySQL(b), q.arg(names)), nil
+	return fmt.Sprintf("SELECT %s.id FROM %s %s WHERE %s = ANY(%s::text[])", b, co.table(), b, co.displaySQL(b), q.arg(names))
 }
 
 // toMany compiles a condition on a one2many or many2many itself.
-func (q *query) toMany(m *model, alias string, f *field, c condition) (string, error) {
+func (q *query) toMany(alias string, f *field, c condition) (string, error) {
 	ids, names, empty, ok := keys(c.value)
 	if !ok {
 		if c.value == true { // "is set"

@@ -81,7 +81,7 @@ func (q *query) condition(m *model, alias string, c condition, negated, activeTe
 			return "", traceback(fmt.Sprintf("ValueError: Invalid field %s.%s in leaf %s", m.name, c.path, c.raw()))
 		}
 		sub := &node{leaf: condition{path: rest, op: c.op, value: c.value}}
-		return q.related(m, alias, f, sub, false, activeTest && f.toMany(), depth)
+		return q.related(alias, f, sub, false, activeTest && f.toMany(), depth)
 	}
 	if c.op == "any" || c.op == "not any" {
 		if f.comodel == "" {
@@ -91,7 +91,7 @@ func (q *query) condition(m *model, alias string, c condition, negated, activeTe
 		if err != nil {
 			return "", err
 		}
-		return q.related(m, alias, f, sub, c.op == "not any", activeTest && f.toMany(), depth)
+		return q.related(alias, f, sub, c.op == "not any", activeTest && f.toMany(), depth)
 	}
 	switch {
 	case c.op == "child_of" || c.op == "parent_of":
@@ -99,7 +99,7 @@ func (q *query) condition(m *model, alias string, c condition, negated, activeTe
 	case f.kind == kMany2one:
 		return q.many2one(alias, f, c)
 	case f.toMany():
-		return q.toMany(m, alias, f, c)
+		return q.toMany(alias, f, c)
 	}
 	return q.scalar(f, f.sql(q, alias), c)
 }

@@ -190,7 +190,7 @@ func TestDomainFaults(t *testing.T) {
 	}
 	for _, tt := range tests {
 		_, err := p.try("event.event", "search", []any{tt.domain}, nil)
-		f, ok := err.(*fault)
+		f, ok := faultOf(err)
 		if !ok || f.code != codeApplication || !strings.Contains(f.text, tt.want) {
 			t.Errorf("%s: got %v, want %q", pyRepr(tt.domain), err, tt.want)
 		}

@@ -57,7 +57,7 @@ func (s *Server) transact(ctx context.Context, u *user, callCtx map[string]any, 
 		if err == nil {
 			return out, nil
 		}
-		var undone *rolledBack
+		var undone *rolledBackError
 		if errors.As(err, &undone) {
 			return undone.answer, nil
 		}
@@ -70,7 +70,7 @@ func (s *Server) transact(ctx context.Context, u *user, callCtx map[string]any, 
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-time.After(time.Duration(1+rand.IntN(20*attempt)) * time.Millisecond):
+		case <-time.After(time.Duration(1+rand.IntN(20*attempt)) * time.Millisecond): //nolint:gosec // jitter, not a secret
 		}
 	}
 }

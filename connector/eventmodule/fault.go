@@ -31,8 +31,10 @@ func (f *fault) Error() string { return fmt.Sprintf("fault %d: %s", f.code, f.te
 // "ValueError: Invalid field 'x' on model 'y'".
 func traceback(cause string) *fault {
 	class, _, _ := strings.Cut(cause, ":")
-	return &fault{codeApplication, class,
-		"Traceback (most recent call last):\n  File \"eventmodule\", in dispatch\n" + cause + "\n"}
+	return &fault{
+		codeApplication, class,
+		"Traceback (most recent call last):\n  File \"eventmodule\", in dispatch\n" + cause + "\n",
+	}
 }
 
 func userError(text string) *fault { return &fault{codeUser, "UserError", text} }

@@ -77,11 +77,11 @@ func sanitize(s string) string {
 		if !allowed {
 			continue
 		}
-		tagged = true
 		if closing {
 			open = closeTag(&out, open, name)
 			continue
 		}
+		tagged = true
 		out.WriteString("<" + name)
 		writeAttributes(&out, m[3], attributes)
 		out.WriteString(">")

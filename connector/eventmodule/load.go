@@ -66,13 +66,13 @@ func runLoad(ctx context.Context, e *env, c *call) (any, error) {
 	slices.SortStableFunc(l.messages, func(a, b object) int {
 		return int(a.get("record").(int64) - b.get("record").(int64))
 	})
-	return nil, &rolledBack{out}
+	return nil, &rolledBackError{out}
 }
 
-// rolledBack undoes the transaction and still answers with a value.
-type rolledBack struct{ answer any }
+// rolledBackError undoes the transaction and still answers with a value.
+type rolledBackError struct{ answer any }
 
-func (r *rolledBack) Error() string { return "the batch was refused" }
+func (r *rolledBackError) Error() string { return "the batch was refused" }
 
 func (l *loader) readColumns(names []string) error {
 	for _, name := range names {
@@ -427,7 +427,9 @@ func (l *loader) complain(row *loadRow, err error) {
 func (l *loader) report(row *loadRow, field, text string) {
 	row.bad = true
 	message := object{
-		{"type", "error"}, {"message", text}, {"record", int64(row.index)},
+		{"type", "error"},
+		{"message", text},
+		{"record", int64(row.index)},
 		{"rows", object{{"from", int64(row.index)}, {"to", int64(row.index)}}},
 	}
 	if field != "" {

@@ -372,10 +372,19 @@ func runFieldsGet(_ context.Context, e *env, c *call) (any, error) {
 func describe(f *field) object {
 	stored := f.stored() || f.kept || f.toMany()
 	desc := object{
-		{"change_default", false}, {"company_dependent", false}, {"depends", []any{}}, {"exportable", true},
-		{"manual", false}, {"name", f.name}, {"readonly", f.readonly}, {"required", f.required},
-		{"searchable", f.compute == nil || f.searchable}, {"sortable", f.sortable()},
-		{"store", stored}, {"string", f.label}, {"type", f.kind},
+		{"change_default", false},
+		{"company_dependent", false},
+		{"depends", []any{}},
+		{"exportable", true},
+		{"manual", false},
+		{"name", f.name},
+		{"readonly", f.readonly},
+		{"required", f.required},
+		{"searchable", f.compute == nil || f.searchable},
+		{"sortable", f.sortable()},
+		{"store", stored},
+		{"string", f.label},
+		{"type", f.kind},
 	}
 	if f.comodel != "" {
 		desc = append(desc, member{"context", object{}}, member{"domain", []any{}}, member{"relation", f.comodel})

@@ -41,7 +41,7 @@ func TestMethods(t *testing.T) {
 	t.Run("a None is committed, then a fault", func(t *testing.T) {
 		for action, state := range map[string]string{"action_cancel": "cancel", "action_set_draft": "draft", "action_set_done": "done", "action_confirm": "open"} {
 			_, err := p.try("event.registration", action, []any{[]any{l.one}}, nil)
-			if f, ok := err.(*fault); !ok || f.code != codeApplication || !strings.HasSuffix(f.text, "TypeError: cannot marshal None unless allow_none is enabled\n") {
+			if f, ok := faultOf(err); !ok || f.code != codeApplication || !strings.HasSuffix(f.text, "TypeError: cannot marshal None unless allow_none is enabled\n") {
 				t.Errorf("%s: %v", action, err)
 			}
 			if got := p.get("event.registration", l.one, "state"); got != state {

@@ -153,8 +153,10 @@ func newRegistry(models ...*model) *registry {
 		}
 		m.fields = append([]*field{{name: "id", label: "ID", kind: kInteger, readonly: true, noCopy: true}}, m.fields...)
 		m.fields = append(m.fields,
-			&field{name: "display_name", label: "Display Name", kind: kChar, readonly: true, searchable: true,
-				compute: func(_ *query, alias string) string { return m.displaySQL(alias) }},
+			&field{
+				name: "display_name", label: "Display Name", kind: kChar, readonly: true, searchable: true,
+				compute: func(_ *query, alias string) string { return m.displaySQL(alias) },
+			},
 			&field{name: "create_uid", label: "Created by", kind: kMany2one, comodel: "res.users", readonly: true, noCopy: true},
 			&field{name: "create_date", label: "Created on", kind: kDatetime, readonly: true, noCopy: true},
 			&field{name: "write_uid", label: "Last Updated by", kind: kMany2one, comodel: "res.users", readonly: true, noCopy: true},

@@ -229,9 +229,13 @@ func registerAttendee(ctx context.Context, e *env, c *call) (any, error) {
 		}
 	}
 	return object{
-		{"id", id}, {"name", row.get("name")}, {"partner_id", pairIDOrFalse(row.get("partner_id"))},
-		{"ticket_name", pairName(row.get("event_ticket_id"))}, {"event_id", pairID(row.get("event_id"))},
-		{"event_display_name", pairName(row.get("event_id"))}, {"company_name", pairName(row.get("company_id"))},
+		{"id", id},
+		{"name", row.get("name")},
+		{"partner_id", pairIDOrFalse(row.get("partner_id"))},
+		{"ticket_name", pairName(row.get("event_ticket_id"))},
+		{"event_id", pairID(row.get("event_id"))},
+		{"event_display_name", pairName(row.get("event_id"))},
+		{"company_name", pairName(row.get("company_id"))},
 		{"status", status},
 	}, nil
 }

@@ -115,7 +115,7 @@ func (e *env) read(ctx context.Context, m *model, ids []int64, names []string, r
 	}
 	lookup := make([]func(id int64, v any) any, len(fields))
 	for i, f := range fields {
-		if lookup[i], err = e.shaper(ctx, m, f, byID, position[i], raw); err != nil {
+		if lookup[i], err = e.shaper(ctx, f, byID, position[i], raw); err != nil {
 			return nil, err
 		}
 	}
@@ -139,7 +139,7 @@ func (e *env) read(ctx context.Context, m *model, ids []int64, names []string, r
 
 // shaper returns how one field's column becomes its answer, having fetched
 // names and related ids for all rows at once.
-func (e *env) shaper(ctx context.Context, m *model, f *field, byID map[int64][]any, position int, raw bool) (func(int64, any) any, error) {
+func (e *env) shaper(ctx context.Context, f *field, byID map[int64][]any, position int, raw bool) (func(int64, any) any, error) {
 	switch {
 	case f.kind == kMany2one && !raw:
 		var targets []int64

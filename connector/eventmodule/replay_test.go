@@ -81,7 +81,8 @@ func (r *replay) furnish(group string) {
 		r.learn("event.event", 7, r.event("Other", 0))
 	case "extra":
 		r.learn("event.event", 17, r.create("event.event", object{
-			{"name", "wd nomail"}, {"date_begin", "2027-05-01 08:00:00"}, {"date_end", "2027-07-01 08:00:00"}}))
+			{"name", "wd nomail"}, {"date_begin", "2027-05-01 08:00:00"}, {"date_end", "2027-07-01 08:00:00"},
+		}))
 		r.learn("res.partner", 20, r.create("res.partner", object{{"name", "  spaced  "}, {"email", "  Sp@Example.ORG "}}))
 		id := r.ids["event.event"][17]
 		for i, name := range []string{"slow0", "slow1", "slow2", "slow3", "quick", "slow0", "slow1", "slow2", "slow3", "quick"} {
@@ -347,7 +348,7 @@ func faultLine(err error) string {
 	if err == nil {
 		return ""
 	}
-	f, ok := err.(*fault)
+	f, ok := faultOf(err)
 	if !ok {
 		return err.Error()
 	}

@@ -90,20 +90,35 @@ func TestSeatFaults(t *testing.T) {
 		args          []any
 		want          string
 	}{
-		"ticket full": {"event.registration", "create", []any{object{{"event_id", event}, {"event_ticket_id", ticket}}},
-			"There are not enough seats available for:\n- the ticket \"Matin\" (Ferme): Missing 1 seats.\n"},
-		"batch": {"event.registration", "create", []any{[]any{object{{"event_id", event}}, object{{"event_id", event}}, object{{"event_id", event}}}},
-			"There are not enough seats available for:\n- \"Ferme\": Missing 2 seats.\n"},
-		"limit lowered": {"event.event", "write", []any{[]any{event}, object{{"seats_max", 1}}},
-			"There are not enough seats available for:\n- \"Ferme\": Missing 1 seats.\n"},
-		"moved into a full ticket": {"event.registration", "write", []any{[]any{draft}, object{{"event_ticket_id", ticket}, {"state", "open"}}},
-			"There are not enough seats available for:\n- the ticket \"Matin\" (Ferme): Missing 1 seats.\n"},
-		"ticket of another event": {"event.registration", "create", []any{object{{"event_id", p.event("Autre", 0)}, {"event_ticket_id", ticket}}},
-			"Invalid event / ticket choice"},
+		"ticket full": {
+			"event.registration", "create",
+			[]any{object{{"event_id", event}, {"event_ticket_id", ticket}}},
+			"There are not enough seats available for:\n- the ticket \"Matin\" (Ferme): Missing 1 seats.\n",
+		},
+		"batch": {
+			"event.registration", "create",
+			[]any{[]any{object{{"event_id", event}}, object{{"event_id", event}}, object{{"event_id", event}}}},
+			"There are not enough seats available for:\n- \"Ferme\": Missing 2 seats.\n",
+		},
+		"limit lowered": {
+			"event.event", "write",
+			[]any{[]any{event}, object{{"seats_max", 1}}},
+			"There are not enough seats available for:\n- \"Ferme\": Missing 1 seats.\n",
+		},
+		"moved into a full ticket": {
+			"event.registration", "write",
+			[]any{[]any{draft}, object{{"event_ticket_id", ticket}, {"state", "open"}}},
+			"There are not enough seats available for:\n- the ticket \"Matin\" (Ferme): Missing 1 seats.\n",
+		},
+		"ticket of another event": {
+			"event.registration", "create",
+			[]any{object{{"event_id", p.event("Autre", 0)}, {"event_ticket_id", ticket}}},
+			"Invalid event / ticket choice",
+		},
 	}
 	for name, tt := range tests {
 		_, err := p.try(tt.model, tt.method, tt.args, nil)
-		if f, ok := err.(*fault); !ok || f.code != codeUser || f.text != tt.want {
+		if f, ok := faultOf(err); !ok || f.code != codeUser || f.text != tt.want {
 			t.Errorf("%s: got %v, want %q", name, err, tt.want)
 		}
 	}

@@ -155,11 +155,11 @@ func (s *seeder) once(ctx context.Context, model, key string, vals map[string]an
 	if len(known) > 0 {
 		return known[0], false, nil
 	}
-	ids, err := s.create(ctx, s.env.model(model), []map[string]any{vals})
+	ids, err := s.create(ctx, s.model(model), []map[string]any{vals})
 	if err != nil {
 		return 0, false, err
 	}
-	_, err = s.create(ctx, s.env.model("ir.model.data"), []map[string]any{{
+	_, err = s.create(ctx, s.model("ir.model.data"), []map[string]any{{
 		"module": s.commune.Module, "name": key, "model": model, "res_id": ids[0], "noupdate": true,
 	}})
 	return ids[0], true, err
@@ -178,7 +178,7 @@ func (s *seeder) event(ctx context.Context, ev Event, places, tags, types map[st
 		vals["event_type_id"] = id
 	}
 	if ev.Stage != "" {
-		ids, err := s.search(ctx, s.env.model("event.stage"), &node{leaf: condition{path: "name", op: "=", value: ev.Stage}}, page{limit: 1})
+		ids, err := s.search(ctx, s.model("event.stage"), &node{leaf: condition{path: "name", op: "=", value: ev.Stage}}, page{limit: 1})
 		if err != nil {
 			return err
 		}
@@ -207,7 +207,7 @@ func (s *seeder) event(ctx context.Context, ev Event, places, tags, types map[st
 				row[name] = stamp(at.UTC())
 			}
 		}
-		ids, err := s.create(ctx, s.env.model("event.event.ticket"), []map[string]any{row})
+		ids, err := s.create(ctx, s.model("event.event.ticket"), []map[string]any{row})
 		if err != nil {
 			return err
 		}
@@ -224,6 +224,6 @@ func (s *seeder) event(ctx context.Context, ev Event, places, tags, types map[st
 		}
 		attendees = append(attendees, row)
 	}
-	_, err = s.create(ctx, s.env.model("event.registration"), attendees)
+	_, err = s.create(ctx, s.model("event.registration"), attendees)
 	return err
 }

@@ -57,6 +57,8 @@ type camp struct {
 // Valmont is a fictional Belgian commune: the camps of the coming school
 // holidays around now, with one that is full, one of 24 places, one without
 // limit, one archived, and a concert that is no camp.
+//
+//nolint:misspell // The commune speaks French.
 func Valmont(now time.Time) Commune {
 	c := Commune{
 		Module: "valmont", Name: "Commune de Valmont", Zip: "4599", City: "Valmont",
@@ -104,55 +106,86 @@ func span(from, to string) []string {
 	return out
 }
 
+//nolint:misspell // The programme is French.
 func programme(now time.Time) []camp {
 	noel, carnaval, printemps, ete := coming(now, winter), coming(now, carnival), coming(now, spring), coming(now, summer)
 	week := func(from time.Time, n int) time.Time { return from.AddDate(0, 0, 7*n) }
 	return []camp{
-		{key: "cirque", name: "Cirque d'hiver", place: "moulin", monday: week(noel, 0), days: 3, from: 9, until: 16,
+		{
+			key: "cirque", name: "Cirque d'hiver", place: "moulin", monday: week(noel, 0), days: 3, from: 9, until: 16,
 			levels: span("P1", "P3"), age: "6-8 ans", themes: []string{"Cirque"}, seats: 20, week: 48, half: 28, open: true, taken: 6, stage: "Announced",
-			text: []string{"Trois jours sous le petit chapiteau du Vieux Moulin : jonglerie, boule, trapèze bas et pyramides.", "Le dernier jour à 15 h, les enfants montrent leur numéro aux familles."}},
-		{key: "cuisine", name: "Petits cuistots de Noël", place: "ecole", monday: week(noel, 1), days: 3, from: 9, until: 16,
+			text: []string{"Trois jours sous le petit chapiteau du Vieux Moulin : jonglerie, boule, trapèze bas et pyramides.", "Le dernier jour à 15 h, les enfants montrent leur numéro aux familles."},
+		},
+		{
+			key: "cuisine", name: "Petits cuistots de Noël", place: "ecole", monday: week(noel, 1), days: 3, from: 9, until: 16,
 			levels: span("M2", "P1"), age: "3-5 ans", themes: []string{"Cuisine"}, seats: 12, week: 54, open: true, taken: 12, stage: "Booked",
-			text: []string{"Biscuits, soupes et décorations de table dans la cuisine de l'école du Centre.", "Allergies : signalez-les dans la fiche santé, le menu sera adapté."}},
-		{key: "masques", name: "Masques et couleurs", place: "foyer", monday: week(carnaval, 0), days: 5, from: 9, until: 16,
+			text: []string{"Biscuits, soupes et décorations de table dans la cuisine de l'école du Centre.", "Allergies : signalez-les dans la fiche santé, le menu sera adapté."},
+		},
+		{
+			key: "masques", name: "Masques et couleurs", place: "foyer", monday: week(carnaval, 0), days: 5, from: 9, until: 16,
 			levels: span("M1", "M3"), age: "3-5 ans", themes: []string{"Arts"}, seats: 16, week: 75, half: 42, open: true, taken: 4, stage: "Announced",
-			text: []string{"Peinture, papier mâché et petit défilé de carnaval dans les rues du centre.", "Sieste possible pour les plus petits."}},
-		{key: "chimistes", name: "Le labo des petits chimistes", place: "ecole", monday: week(carnaval, 0), days: 5, from: 9, until: 16,
+			text: []string{"Peinture, papier mâché et petit défilé de carnaval dans les rues du centre.", "Sieste possible pour les plus petits."},
+		},
+		{
+			key: "chimistes", name: "Le labo des petits chimistes", place: "ecole", monday: week(carnaval, 0), days: 5, from: 9, until: 16,
 			levels: span("P3", "P6"), age: "9-12 ans", themes: []string{"Sciences"}, seats: 18, week: 85, open: true, taken: 3, stage: "Announced",
-			text: []string{"Volcans, encres invisibles et cristaux : une expérience par demi-journée, à refaire à la maison.", "Blouse et lunettes sont prêtées."}},
-		{key: "multisports", name: "Multisports", place: "moulin", monday: week(carnaval, 1), days: 5, from: 9, until: 16,
+			text: []string{"Volcans, encres invisibles et cristaux : une expérience par demi-journée, à refaire à la maison.", "Blouse et lunettes sont prêtées."},
+		},
+		{
+			key: "multisports", name: "Multisports", place: "moulin", monday: week(carnaval, 1), days: 5, from: 9, until: 16,
 			levels: span("P1", "P6"), age: "6-8 ans", themes: []string{"Sport"}, seats: 30, week: 70, half: 40, open: true, taken: 5,
-			text: []string{"Chaque jour un autre sport : escalade, badminton, hockey, athlétisme et jeux de balle.", "Prévoir des chaussures d'intérieur et une gourde."}},
-		{key: "abeilles", name: "À l'école des abeilles", place: "ferme", monday: week(printemps, 0), days: 4, from: 9, until: 16,
+			text: []string{"Chaque jour un autre sport : escalade, badminton, hockey, athlétisme et jeux de balle.", "Prévoir des chaussures d'intérieur et une gourde."},
+		},
+		{
+			key: "abeilles", name: "À l'école des abeilles", place: "ferme", monday: week(printemps, 0), days: 4, from: 9, until: 16,
 			levels: span("P1", "P4"), age: "6-8 ans", themes: []string{"Nature"}, seats: 24, week: 68, half: 38, open: true, taken: 7, stage: "Announced",
-			text: []string{"Observer une ruche vitrée, construire un hôtel à insectes et récolter les premières tisanes du jardin.", "Bottes et vêtements de pluie indispensables."}},
-		{key: "poney", name: "Premiers pas à poney", place: "ferme", monday: week(printemps, 1), days: 5, from: 9, until: 16,
+			text: []string{"Observer une ruche vitrée, construire un hôtel à insectes et récolter les premières tisanes du jardin.", "Bottes et vêtements de pluie indispensables."},
+		},
+		{
+			key: "poney", name: "Premiers pas à poney", place: "ferme", monday: week(printemps, 1), days: 5, from: 9, until: 16,
 			levels: span("M3", "P2"), age: "6-8 ans", themes: []string{"Nature", "Sport"}, seats: 12, week: 110, open: true, taken: 9,
-			text: []string{"Brosser, guider, monter : une semaine avec les six poneys de la ferme des Tilleuls.", "Bombe fournie ; pantalon long demandé."}},
-		{key: "theatre", name: "Le petit théâtre", place: "foyer", monday: week(printemps, 1), days: 5, from: 9, until: 16,
+			text: []string{"Brosser, guider, monter : une semaine avec les six poneys de la ferme des Tilleuls.", "Bombe fournie ; pantalon long demandé."},
+		},
+		{
+			key: "theatre", name: "Le petit théâtre", place: "foyer", monday: week(printemps, 1), days: 5, from: 9, until: 16,
 			levels: span("P4", "S2"), age: "9-12 ans", themes: []string{"Arts"}, seats: 18, week: 80,
-			text: []string{"Improvisation, voix et mise en scène avec la troupe du foyer culturel.", "Représentation le vendredi à 18 h."}},
-		{key: "plaine1", name: "Plaine de vacances · semaine 1", place: "ecole", monday: week(ete, 0), days: 5, from: 8, until: 17,
+			text: []string{"Improvisation, voix et mise en scène avec la troupe du foyer culturel.", "Représentation le vendredi à 18 h."},
+		},
+		{
+			key: "plaine1", name: "Plaine de vacances · semaine 1", place: "ecole", monday: week(ete, 0), days: 5, from: 8, until: 17,
 			levels: span("M1", "P6"), age: "6-8 ans", themes: []string{"Nature", "Sport"}, week: 45, half: 25, open: true, taken: 8,
-			text: []string{"Jeux, bricolages et sorties : la plaine accueille tous les enfants de la commune, sans limite de places.", "Garderie de 7 h 30 à 8 h et de 17 h à 18 h."}},
-		{key: "plaine3", name: "Plaine de vacances · semaine du 21 juillet", place: "ecole", monday: week(ete, 2), days: 5, from: 8, until: 17,
+			text: []string{"Jeux, bricolages et sorties : la plaine accueille tous les enfants de la commune, sans limite de places.", "Garderie de 7 h 30 à 8 h et de 17 h à 18 h."},
+		},
+		{
+			key: "plaine3", name: "Plaine de vacances · semaine du 21 juillet", place: "ecole", monday: week(ete, 2), days: 5, from: 8, until: 17,
 			levels: span("M1", "P6"), age: "6-8 ans", themes: []string{"Nature", "Sport"}, seats: 80, week: 36, half: 20,
-			text: []string{"Quatre jours de plaine : pas d'accueil le 21 juillet, jour de fête nationale.", "Sortie au parc animalier selon la météo."}},
-		{key: "voile", name: "Voile et kayak", place: "lac", monday: week(ete, 1), days: 5, from: 9, until: 16,
+			text: []string{"Quatre jours de plaine : pas d'accueil le 21 juillet, jour de fête nationale.", "Sortie au parc animalier selon la météo."},
+		},
+		{
+			key: "voile", name: "Voile et kayak", place: "lac", monday: week(ete, 1), days: 5, from: 9, until: 16,
 			levels: span("P5", "S3"), age: "12-15 ans", themes: []string{"Eau", "Sport"}, seats: 14, week: 145,
-			text: []string{"Initiation à l'Optimist et au kayak avec les moniteurs du lac.", "Le brevet de 50 mètres est obligatoire."}},
-		{key: "robots", name: "Robots et codes", place: "foyer", monday: week(ete, 3), days: 5, from: 9, until: 16,
+			text: []string{"Initiation à l'Optimist et au kayak avec les moniteurs du lac.", "Le brevet de 50 mètres est obligatoire."},
+		},
+		{
+			key: "robots", name: "Robots et codes", place: "foyer", monday: week(ete, 3), days: 5, from: 9, until: 16,
 			levels: span("P4", "S1"), age: "9-12 ans", themes: []string{"Sciences"}, seats: 16, week: 120,
-			text: []string{"Monter et programmer un petit robot qui évite les obstacles, seul ou à deux.", "Le matériel reste au foyer, les plans partent à la maison."}},
-		{key: "cabanes", name: "Cabanes et feux de bois", place: "ferme", monday: week(ete, 4), days: 5, from: 9, until: 16,
+			text: []string{"Monter et programmer un petit robot qui évite les obstacles, seul ou à deux.", "Le matériel reste au foyer, les plans partent à la maison."},
+		},
+		{
+			key: "cabanes", name: "Cabanes et feux de bois", place: "ferme", monday: week(ete, 4), days: 5, from: 9, until: 16,
 			levels: span("P3", "P6"), age: "9-12 ans", themes: []string{"Nature", "Aventure"}, seats: 20, week: 90,
-			text: []string{"Nœuds, abris, orientation et pain cuit au bâton dans le bois des Tilleuls.", "Une nuit sous tente le jeudi, sur inscription séparée."}},
-		{key: "raid", name: "Raid aventure ados", place: "lac", monday: week(ete, 5), days: 5, from: 9, until: 17,
+			text: []string{"Nœuds, abris, orientation et pain cuit au bâton dans le bois des Tilleuls.", "Une nuit sous tente le jeudi, sur inscription séparée."},
+		},
+		{
+			key: "raid", name: "Raid aventure ados", place: "lac", monday: week(ete, 5), days: 5, from: 9, until: 17,
 			levels: span("S1", "S4"), age: "12-15 ans", themes: []string{"Aventure", "Eau", "Sport"}, seats: 24, week: 135,
-			text: []string{"VTT, descente en kayak, course d'orientation et une nuit de bivouac.", "Chaque équipe prépare son itinéraire."}},
-		{key: "photo", name: "Photo et reportage", place: "foyer", monday: week(ete, 1), days: 5, from: 9, until: 16,
+			text: []string{"VTT, descente en kayak, course d'orientation et une nuit de bivouac.", "Chaque équipe prépare son itinéraire."},
+		},
+		{
+			key: "photo", name: "Photo et reportage", place: "foyer", monday: week(ete, 1), days: 5, from: 9, until: 16,
 			levels: span("S1", "S6"), age: "12-15 ans", themes: []string{"Arts"}, seats: 10, week: 95, stage: "Cancelled", archived: true,
-			text: []string{"Ce stage n'aura pas lieu cette année."}},
+			text: []string{"Ce stage n'aura pas lieu cette année."},
+		},
 	}
 }
 

@@ -2,6 +2,7 @@ package eventmodule
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -39,6 +40,12 @@ func start(t testing.TB, opts ...func(*Options)) *peer {
 // as returns the same server seen by another login.
 func (p *peer) as(login string) *peer {
 	return &peer{t: p.t, srv: p.srv, uid: p.srv.byLogin[login].id, login: login}
+}
+
+// faultOf is the fault an error carries.
+func faultOf(err error) (*fault, bool) {
+	var f *fault
+	return f, errors.As(err, &f)
 }
 
 // post sends a body to a service and decodes the answer.
@@ -97,8 +104,12 @@ func (p *peer) get(model string, id int64, field string) any {
 func (p *peer) event(name string, seats int) int64 {
 	p.t.Helper()
 	return p.create("event.event", object{
-		{"name", name}, {"date_begin", "2027-03-01 08:00:00"}, {"date_end", "2027-03-02 16:30:00"},
-		{"date_tz", "Europe/Brussels"}, {"seats_limited", seats > 0}, {"seats_max", seats},
+		{"name", name},
+		{"date_begin", "2027-03-01 08:00:00"},
+		{"date_end", "2027-03-02 16:30:00"},
+		{"date_tz", "Europe/Brussels"},
+		{"seats_limited", seats > 0},
+		{"seats_max", seats},
 	})
 }
 

@@ -39,7 +39,8 @@ func TestCommands(t *testing.T) {
 		t.Errorf("left over: %v", got)
 	}
 	p.do("event.event", "write", []any{[]any{event}, object{{"event_ticket_ids", []any{
-		[]any{0, 0, object{{"name", "Semaine"}, {"price", 12.5}}}, []any{0, 0, object{{"name", "Jour"}}}}}}}, nil)
+		[]any{0, 0, object{{"name", "Semaine"}, {"price", 12.5}}}, []any{0, 0, object{{"name", "Jour"}}},
+	}}}}, nil)
 	tickets := p.get("event.event", event, "event_ticket_ids").([]any)
 	p.do("event.event", "write", []any{[]any{event}, object{{"event_ticket_ids", []any{[]any{6, 0, tickets[1:]}}}}}, nil)
 	if got := p.do("event.event.ticket", "search_count", []any{[]any{}}, nil); got != int64(1) {

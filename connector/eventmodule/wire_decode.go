@@ -113,7 +113,7 @@ func (d *decoder) open(root string) error {
 func (d *decoder) end() error {
 	for {
 		tok, err := d.x.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -288,7 +288,7 @@ func scalar(tag, s string) (any, error) {
 		}, s)
 		b, err := base64.StdEncoding.DecodeString(clean)
 		if err != nil {
-			return nil, errors.New("Incorrect padding")
+			return nil, errors.New("binascii.Error: Incorrect padding")
 		}
 		return b, nil
 	case "nil":
@@ -376,7 +376,7 @@ func (d *decoder) members(depth int) (any, error) {
 
 // unexpected names the end of the input inside an element.
 func unexpected(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

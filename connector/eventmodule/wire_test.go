@@ -96,7 +96,7 @@ func TestEncodeAsRecorded(t *testing.T) {
 		_, body, _ := bytes.Cut(b, []byte("\n\n"))
 		v, err := decodeResponse(bytes.NewReader(body))
 		var got []byte
-		if f, ok := err.(*fault); ok {
+		if f, ok := faultOf(err); ok {
 			if got = encodeFault(f.code, f.text); f.class != "" {
 				got = encodeFault(f.class, f.text)
 			}
@@ -204,8 +204,10 @@ func TestHTTP(t *testing.T) {
 		"gzip":            {"POST", "/xmlrpc/2/common", zipped.String(), 200, "text/xml; charset=utf-8", "ExpatError"},
 		"unknown service": {"POST", "/xmlrpc/2/nosvc", "<methodCall><methodName>x</methodName></methodCall>", 200, "text/xml; charset=utf-8", "KeyError: 'nosvc'"},
 		"too large":       {"POST", "/xmlrpc/2/common", strings.Repeat(" ", maxBody+1), 413, "text/html; charset=utf-8", "capacity limit"},
-		"older, denied": {"POST", "/xmlrpc/object", "<methodCall><methodName>execute</methodName><params><param><value>odoo</value></param><param><value>x</value></param><param><value/></param><param><value/></param><param><value/></param></params></methodCall>",
-			200, "text/xml; charset=utf-8", "<string>AccessDenied</string>"},
+		"older, denied": {
+			"POST", "/xmlrpc/object", "<methodCall><methodName>execute</methodName><params><param><value>odoo</value></param><param><value>x</value></param><param><value/></param><param><value/></param><param><value/></param></params></methodCall>",
+			200, "text/xml; charset=utf-8", "<string>AccessDenied</string>",
+		},
 		"drop the database": {"POST", "/xmlrpc/2/db", "<methodCall><methodName>drop</methodName></methodCall>", 200, "text/xml; charset=utf-8", "Access Denied"},
 	}
 	for name, tt := range tests {
