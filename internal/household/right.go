@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -138,4 +139,20 @@ func (s *Store) Holders(ctx context.Context, q db.Querier, childID uuid.UUID, ri
 		return nil, fmt.Errorf("reading the guardians of child %s: %w", childID, err)
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+}
+
+// HoldersSQL is a SELECT of guardian_id and child_id: who holds every one of the rights, and may see the child, on a day.
+// It is for one statement over many children, where Holders would ask for each. The day is a SQL expression (date),
+// written in the program and never from outside, as are the rights.
+func HoldersSQL(day string, rights ...Right) string {
+	sql := `
+		SELECT h.guardian_id, h.child_id
+		FROM (` + strings.ReplaceAll(held, "@on", "("+day+")") + `) AS h
+		GROUP BY h.guardian_id, h.child_id
+		HAVING bool_or(h.held_right = 'see')`
+	for _, r := range rights {
+		sql += `
+		   AND bool_or(h.held_right = '` + string(r) + `')`
+	}
+	return sql
 }
