@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -116,8 +117,18 @@ func (l *loader) load(ctx context.Context, data []any) ([]int64, error) {
 		}
 	}
 	// One by one, to say which rows are to blame. The batch is lost already.
+	made := map[string]int64{}
 	for _, row := range good {
-		err := l.savepoint(ctx, func() error { _, err := l.store(ctx, []*loadRow{row}); return err })
+		if row.dbid == 0 {
+			row.dbid = made[row.xmlid]
+		}
+		err := l.savepoint(ctx, func() error {
+			ids, err := l.store(ctx, []*loadRow{row})
+			if err == nil && row.xmlid != "" {
+				made[row.xmlid] = ids[0]
+			}
+			return err
+		})
 		if err != nil {
 			if !l.blames(err) {
 				return nil, err
@@ -135,7 +146,10 @@ func (l *loader) load(ctx context.Context, data []any) ([]int64, error) {
 func (l *loader) blames(err error) bool {
 	var f *fault
 	var pg *pgconn.PgError
-	return errors.As(err, &f) || errors.As(err, &pg) && !retryable(err)
+	if errors.Is(err, errAgain) || retryable(err) {
+		return false
+	}
+	return errors.As(err, &f) || errors.As(err, &pg)
 }
 
 // resolve finds the rows the external ids stand for, and the rows named by
@@ -160,9 +174,16 @@ func (l *loader) resolve(ctx context.Context, rows []*loadRow, xmlids []string) 
 		if r.dbid != 0 && !slices.Contains(alive, r.dbid) {
 			l.report(r, ".id", fmt.Sprintf("Unknown database identifier '%d'", r.dbid))
 		}
-		if r.xmlid != "" {
-			r.dbid = known[r.xmlid].id // with both, the external id wins
+		if r.xmlid == "" {
+			continue
 		}
+		link := known[r.xmlid]
+		if link.model != "" && link.model != l.model.name {
+			l.report(r, "", fmt.Sprintf("For external id %s when trying to create/update a record of model %s found record of different model %s (%d)",
+				r.xmlid, l.model.name, link.model, link.id))
+			continue
+		}
+		r.dbid = link.id // with both, the external id wins
 	}
 	return nil
 }
@@ -173,19 +194,20 @@ type target struct {
 	id    int64
 }
 
-// external looks up external ids of the loaded model. Links to rows that are
-// gone are removed, so that their external ids make new rows.
+// external looks up external ids. Those whose row went with its owner are
+// removed first, so that they make new rows.
 func (l *loader) external(ctx context.Context, xmlids []string) (map[string]target, error) {
 	found := map[string]target{}
 	if len(xmlids) == 0 {
 		return found, nil
 	}
-	rows, err := l.tx.Query(ctx, fmt.Sprintf(`
-		SELECT d.module || '.' || d.name, d.model, d.res_id::bigint
-		FROM ir_model_data d
-		JOIN %s t ON t.id = d.res_id
-		WHERE d.model = $1 AND (d.module, d.name) IN (SELECT split_part(x, '.', 1), substr(x, strpos(x, '.') + 1) FROM unnest($2::text[]) x)`,
-		l.model.table()), l.model.name, xmlids)
+	const named = `(d.module, d.name) IN (SELECT split_part(x, '.', 1), substr(x, strpos(x, '.') + 1) FROM unnest($1::text[]) x)`
+	_, err := l.tx.Exec(ctx, fmt.Sprintf(`DELETE FROM ir_model_data d WHERE %s AND d.model = $2 AND NOT EXISTS (SELECT 1 FROM %s q WHERE q.id = d.res_id)`,
+		named, l.model.table()), xmlids, l.model.name)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := l.tx.Query(ctx, `SELECT d.module || '.' || d.name, d.model, d.res_id::bigint FROM ir_model_data d WHERE `+named, xmlids)
 	if err != nil {
 		return nil, err
 	}
@@ -222,18 +244,19 @@ func (l *loader) store(ctx context.Context, rows []*loadRow) ([]int64, error) {
 	if err != nil {
 		return nil, err
 	}
+	links := &pgx.Batch{}
 	for j, i := range at {
 		ids[i] = made[j]
-		if xmlid := rows[i].xmlid; xmlid != "" {
-			module, name, _ := strings.Cut(xmlid, ".")
-			_, err := l.tx.Exec(ctx, `
+		if module, name, ok := strings.Cut(rows[i].xmlid, "."); ok {
+			links.Queue(`
 				INSERT INTO ir_model_data (module, name, model, res_id, noupdate, create_uid, write_uid, create_date, write_date)
 				VALUES ($1, $2, $3, $4, FALSE, $5, $5, $6, $6)`, module, name, l.model.name, made[j], l.user.id, l.now)
-			if err != nil {
-				return nil, l.linkFault(err, xmlid)
-			}
 		}
 	}
+	if err := l.tx.SendBatch(ctx, links).Close(); err != nil {
+		return nil, linkFault(err)
+	}
+	var changes []change
 	for i, r := range rows {
 		if ids[i] != 0 {
 			continue
@@ -241,22 +264,22 @@ func (l *loader) store(ctx context.Context, rows []*loadRow) ([]int64, error) {
 		if ids[i] = r.dbid; r.dbid == 0 {
 			ids[i] = ids[first[r.xmlid]]
 		}
-		if err := l.write(ctx, l.model, []int64{ids[i]}, r.vals); err != nil {
-			return nil, err
-		}
+		changes = append(changes, change{[]int64{ids[i]}, r.vals})
 	}
-	return ids, nil
+	if len(changes) == 0 {
+		return ids, nil
+	}
+	return ids, l.update(ctx, l.model, changes)
 }
 
 // linkFault reads a collision on an external id: somebody else has just taken
-// it for the same row, so the call runs again and updates; or it belongs to
-// another model, which is an error.
-func (l *loader) linkFault(err error, xmlid string) error {
+// it for the same row, so the call runs again and updates.
+func linkFault(err error) error {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) || pg.Code != sqlUnique {
 		return err
 	}
-	return fmt.Errorf("%w: the external id %s was taken meanwhile", errAgain, xmlid)
+	return fmt.Errorf("%w: an external id was taken meanwhile: %w", errAgain, err)
 }
 
 // parse turns one row of texts into values.

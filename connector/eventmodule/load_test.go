@@ -92,6 +92,34 @@ func TestLoad(t *testing.T) {
 			t.Error("the id came back")
 		}
 	})
+	t.Run("an external id of another model", func(t *testing.T) {
+		_, messages := p.load("res.partner", []any{"id", "name"}, []any{"rb.reg_1", "x"})
+		if len(messages) != 1 || !strings.Contains(messages[0].(map[string]any)["message"].(string), "found record of different model event.registration") {
+			t.Errorf("messages: %v", messages)
+		}
+	})
+	t.Run("an external id whose row went with its event", func(t *testing.T) {
+		gone := p.event("Autre", 0)
+		fields := []any{"id", "name", "event_id/.id"}
+		if _, messages := p.load("event.event.ticket", fields, []any{"rb.ticket", "x", fmt.Sprint(gone)}); len(messages) > 0 {
+			t.Fatal(messages)
+		}
+		p.do("event.event", "unlink", []any{gone}, nil)
+		if ids, messages := p.load("event.event.ticket", fields, []any{"rb.ticket", "x", ev}); ids == false {
+			t.Errorf("messages: %v", messages)
+		}
+	})
+	t.Run("the same external id twice in a batch is one row", func(t *testing.T) {
+		ids, _ := p.load("res.partner", []any{"id", "name"}, []any{"rb.twice", "a"}, []any{"rb.twice", "b"})
+		list := ids.([]any)
+		if list[0] != list[1] || p.get("res.partner", list[0].(int64), "name") != "b" {
+			t.Errorf("ids %v", list)
+		}
+		_, messages := p.load("event.registration", fields, []any{"rb.thrice", "a", ev, "draft"}, []any{"rb.thrice", "b", ev, "draft"}, []any{"rb.no", "x", "", ""})
+		if len(messages) != 1 {
+			t.Errorf("with a bad row beside it: %v", messages)
+		}
+	})
 	t.Run("partners and tags by external id and name", func(t *testing.T) {
 		ids, messages := p.load("res.partner", []any{"id", "name", "email", "is_company", "country_id", "category_id"},
 			[]any{"rb.parent_1", "Anne", "a@example.org", "no", "Belgium", ""})

@@ -2,6 +2,7 @@ package eventmodule
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -122,25 +123,68 @@ func (e *env) queueInsert(queue *pgx.Batch, m *model, vals map[string]any) error
 	return nil
 }
 
+// change is new values for some rows.
+type change struct {
+	ids  []int64
+	vals map[string]any
+}
+
 // write gives all ids the same values. A missing id is a fault, no ids are
 // none, and write_date moves even when nothing else does.
 func (e *env) write(ctx context.Context, m *model, ids []int64, vals map[string]any) error {
+	return e.update(ctx, m, []change{{ids, vals}})
+}
+
+// update makes several changes in order, checking the model's rules once.
+func (e *env) update(ctx context.Context, m *model, changes []change) error {
 	if err := e.allow(m, opWrite); err != nil {
 		return err
 	}
-	if err := known(m, vals); err != nil {
-		return err
+	var all []int64
+	batch := make([]map[string]any, len(changes))
+	for i, c := range changes {
+		if err := known(m, c.vals); err != nil {
+			return err
+		}
+		all = append(all, c.ids...)
+		batch[i] = maps.Clone(c.vals)
 	}
-	if len(ids) == 0 {
+	if len(all) == 0 {
 		return nil
 	}
-	vals = maps.Clone(vals)
-	names := map[string]bool{}
 	if m.prepare != nil {
-		if err := m.prepare(ctx, e, ids, []map[string]any{vals}); err != nil {
+		if err := m.prepare(ctx, e, all, batch); err != nil {
 			return err
 		}
 	}
+	names := map[string]bool{}
+	queue := &pgx.Batch{}
+	for i, c := range changes {
+		if err := e.queueUpdate(queue, m, c.ids, batch[i], names); err != nil {
+			return err
+		}
+	}
+	found, err := updated(e.tx.SendBatch(ctx, queue), len(changes))
+	if err != nil {
+		return err
+	}
+	if gone := without(all, found); len(gone) > 0 {
+		return missing(m.name, gone, e.user.id)
+	}
+	for i, c := range changes {
+		if err := e.applyCommands(ctx, m, c.ids, batch[i]); err != nil {
+			return err
+		}
+	}
+	if m.settle != nil {
+		return m.settle(ctx, e, all, touched{names: names})
+	}
+	return nil
+}
+
+// queueUpdate converts the values of one change, queues its UPDATE and notes
+// the fields it names.
+func (e *env) queueUpdate(queue *pgx.Batch, m *model, ids []int64, vals map[string]any, names map[string]bool) error {
 	q := e.query()
 	sets := []string{"write_uid = " + q.arg(e.user.id), "write_date = " + q.arg(e.now)}
 	for _, f := range m.fields {
@@ -158,25 +202,26 @@ func (e *env) write(ctx context.Context, m *model, ids []int64, vals map[string]
 		}
 		sets = append(sets, f.name+" = "+q.arg(column))
 	}
-	rows, err := e.tx.Query(ctx, fmt.Sprintf("UPDATE %s SET %s WHERE id = ANY(%s::bigint[]) RETURNING id::bigint",
+	queue.Queue(fmt.Sprintf("UPDATE %s SET %s WHERE id = ANY(%s::bigint[]) RETURNING id::bigint",
 		m.table(), strings.Join(sets, ", "), q.arg(ids)), q.args...)
-	if err != nil {
-		return err
-	}
-	found, err := collectIDs(rows)
-	if err != nil {
-		return err
-	}
-	if gone := without(ids, found); len(gone) > 0 {
-		return missing(m.name, gone, e.user.id)
-	}
-	if err := e.applyCommands(ctx, m, found, vals); err != nil {
-		return err
-	}
-	if m.settle != nil {
-		return m.settle(ctx, e, found, touched{names: names})
-	}
 	return nil
+}
+
+// updated collects the ids of a batch of updates.
+func updated(results pgx.BatchResults, n int) (found []int64, err error) {
+	defer func() { err = errors.Join(err, results.Close()) }()
+	for range n {
+		rows, err := results.Query()
+		if err != nil {
+			return nil, err
+		}
+		ids, err := collectIDs(rows)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, ids...)
+	}
+	return found, nil
 }
 
 // unlink deletes rows and the external ids that point to them.
