@@ -36,7 +36,7 @@ type Camp struct {
 	Published   bool
 	OpensAt     *time.Time // nil: open since publication
 	ClosesAt    *time.Time // nil: until the first session begins
-	Decision    string     // manual or automatic
+	Decision    string     // one of Decisions
 	PayDays     int        // days a family has to pay
 	PriceCents  civil.Cents
 	SheetDays   int // how long before the camp a medical sheet may have been confirmed
@@ -45,11 +45,15 @@ type Camp struct {
 	PoolID      uuid.UUID
 }
 
-// The two ways of deciding on a request.
+// The ways of deciding on a request: staff decide; it goes through by itself; or the family pays and staff decide then.
 const (
 	DecisionManual    = "manual"
 	DecisionAutomatic = "automatic"
+	DecisionPayFirst  = "pay_first"
 )
+
+// Decisions lists the ways in the order in which screens show them.
+var Decisions = []string{DecisionManual, DecisionAutomatic, DecisionPayFirst}
 
 // Slug is the readable part of the camp's address: lower case, without accents.
 func (c Camp) Slug() string { return Slug(c.Name) }

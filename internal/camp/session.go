@@ -43,7 +43,7 @@ func Sessions(begins, ends time.Time, zone *time.Location) []Session {
 	for day := first; !day.After(last); day = day.AddDays(1) {
 		s := Session{Day: day, Starts: starts, Ends: until, State: "planned"}
 		all = append(all, s)
-		if day.Weekday() != time.Saturday && day.Weekday() != time.Sunday && !civil.PublicHoliday(day) {
+		if civil.WorkingDay(day) {
 			working = append(working, s)
 		}
 		if len(all) == maxDays {

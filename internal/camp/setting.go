@@ -56,7 +56,7 @@ func (v Settings) validate() error {
 	if v.OpensAt != nil && v.ClosesAt != nil && !v.OpensAt.Before(*v.ClosesAt) {
 		f.Add("closes_at", "camp.window_crossed")
 	}
-	if v.Decision != DecisionManual && v.Decision != DecisionAutomatic {
+	if !slices.Contains(Decisions, v.Decision) {
 		f.Add("decision", "camp.decision_unknown")
 	}
 	if v.PayDays < 1 || v.PayDays > 90 {
@@ -106,21 +106,22 @@ func (s *Store) SaveSettings(ctx context.Context, actor audit.Actor, id uuid.UUI
 
 // SettingKeys are the settings of the commune and what they are when nobody set them.
 var SettingKeys = map[string]string{
-	"commune.name":   "Commune",
-	"commune.street": "",
-	"commune.city":   "",
-	"commune.email":  "",
-	"commune.phone":  "",
-	"commune.bce":    "",
-	"commune.iban":   "",
-	"commune.bic":    "",
-	"commune.vat":    "Exonéré de la TVA, article 44, § 2, 2° du Code de la TVA",
-	"commune.dpo":    "",
-	"odoo.levels":    "Niveau",
-	"odoo.themes":    "Thème",
-	"odoo.ages":      "Âge",
-	"mail.reply_to":  "",
-	"invoice.prefix": "F",
+	"commune.name":      "Commune",
+	"commune.street":    "",
+	"commune.city":      "",
+	"commune.email":     "",
+	"commune.phone":     "",
+	"commune.bce":       "",
+	"commune.iban":      "",
+	"commune.bic":       "",
+	"commune.postcodes": "", // of its residents, separated by spaces
+	"commune.vat":       "Exonéré de la TVA, article 44, § 2, 2° du Code de la TVA",
+	"commune.dpo":       "",
+	"odoo.levels":       "Niveau",
+	"odoo.themes":       "Thème",
+	"odoo.ages":         "Âge",
+	"mail.reply_to":     "",
+	"invoice.prefix":    "F",
 }
 
 // Setting returns a setting of the commune, or its default.

@@ -82,3 +82,8 @@ func PublicHoliday(day Date) bool {
 	}
 	return false
 }
+
+// WorkingDay reports whether day is a Monday to Friday that is no public holiday.
+func WorkingDay(day Date) bool {
+	return day.Weekday() != time.Saturday && day.Weekday() != time.Sunday && !PublicHoliday(day)
+}

@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ribambelle/internal/audit"
-	"ribambelle/internal/civil"
 	"ribambelle/internal/db"
 	"ribambelle/internal/household"
 	"ribambelle/internal/ledger"
@@ -45,11 +44,42 @@ func (s *Store) Decide(ctx context.Context, accountID, id uuid.UUID, accept bool
 		if err != nil {
 			return err
 		}
+		if err := s.override(ctx, tx, &r, f, accountID, reason); err != nil {
+			return err
+		}
 		if err := s.move(ctx, tx, &r, Validated, nil, actor, reason); err != nil {
 			return err
 		}
 		return s.askPayment(ctx, tx, &r, f, actor)
 	})
+}
+
+// override lets a registration pass the bars to which its family asked an exception; the reason is kept with each.
+func (s *Store) override(ctx context.Context, tx db.Tx, r *Registration, f Facts, accountID uuid.UUID, reason string) error {
+	reasons := withoutWindow(Eligible(f))
+	if r.Derogation == "" || !Barred(reasons) {
+		return nil
+	}
+	if err := checkReason(reason, true); err != nil {
+		return err
+	}
+	for _, b := range reasons {
+		if !b.Bar {
+			continue
+		}
+		if !b.Derogation {
+			return bars(reasons)
+		}
+		_, err := tx.Exec(ctx, `
+			INSERT INTO registration_override (registration_id, rule, reason, account_id, at)
+			VALUES (@id, @rule, @reason, @account, @now)
+			ON CONFLICT DO NOTHING`,
+			pgx.NamedArgs{"id": r.ID, "rule": b.Rule, "reason": reason, "account": accountID, "now": s.Now()})
+		if err != nil {
+			return fmt.Errorf("overriding %s for registration %s: %w", b.Rule, r.ID, err)
+		}
+	}
+	return audit.Record(ctx, tx, audit.Account(accountID), "registration.overridden", "registration", r.ID.String(), nil)
 }
 
 func checkReason(reason string, needed bool) error {
@@ -65,6 +95,9 @@ func checkReason(reason string, needed bool) error {
 
 // askPayment charges a validated registration and asks the family to pay, or confirms it when nothing is due.
 func (s *Store) askPayment(ctx context.Context, tx db.Tx, r *Registration, f Facts, actor audit.Actor) error {
+	if r.PriceCents == 0 && r.State == Submitted { // nothing to pay first: staff decide at once
+		return s.move(ctx, tx, r, ToValidate, nil, actor, "")
+	}
 	if r.PriceCents == 0 {
 		if err := place.Confirm(ctx, tx, r.ID); err != nil {
 			return err
@@ -75,11 +108,15 @@ func (s *Store) askPayment(ctx context.Context, tx db.Tx, r *Registration, f Fac
 	if err != nil {
 		return err
 	}
-	due := payBy(s.Now(), f)
-	if err := s.move(ctx, tx, r, AwaitingPayment, &due, actor, ""); err != nil {
+	b, err := ledger.BalanceOf(ctx, tx, d.ID)
+	if err != nil {
 		return err
 	}
-	return s.settle(ctx, tx, r, d, actor) // a former payment may already cover it
+	if r.State == Validated && b.Owed() <= 0 { // paid before the decision
+		return s.confirm(ctx, tx, r, d, actor)
+	}
+	due := payBy(s.Now(), f)
+	return s.move(ctx, tx, r, AwaitingPayment, &due, actor, "")
 }
 
 // charge books what a registration costs, unless its lines already amount to that.
@@ -157,8 +194,9 @@ func (s *Store) forgive(ctx context.Context, tx db.Tx, r *Registration, actor au
 	return nil
 }
 
-// Withdraw takes a registration back for a guardian with the right to cancel. Once money was paid, or when someone
-// else is the payer, it becomes a request that staff decide: then done is false and nothing else has changed.
+// Withdraw takes a registration back for a guardian with the right to cancel. Once money was paid, past the camp's
+// deadline, or when someone else is the payer, it becomes a request that staff decide: then done is false and nothing
+// else has changed.
 func (s *Store) Withdraw(ctx context.Context, guardianID, accountID, id uuid.UUID, reason string) (done bool, err error) {
 	reason = strings.TrimSpace(reason)
 	if err := checkReason(reason, false); err != nil {
@@ -170,20 +208,17 @@ func (s *Store) Withdraw(ctx context.Context, guardianID, accountID, id uuid.UUI
 		if err != nil {
 			return err
 		}
-		if err := s.Households.Right(ctx, tx, guardianID, r.ChildID, household.RightCancel, civil.DateOf(s.Now(), civil.Brussels)); err != nil {
+		if err := s.Households.Right(ctx, tx, guardianID, r.ChildID, household.RightCancel, s.today()); err != nil {
 			return err
 		}
 		if r.State.Info().Exit || r.State == Completed {
 			return problem.Conflict("registration.over", r.State.Info().Label())
 		}
-		var paid bool
-		err = tx.QueryRow(ctx, `
-			SELECT EXISTS (SELECT 1 FROM ledger_line WHERE registration_id = @id AND kind = 'payment')`,
-			pgx.NamedArgs{"id": r.ID}).Scan(&paid)
+		v, err := s.leaving(ctx, tx, &r, guardianID, false)
 		if err != nil {
-			return fmt.Errorf("reading the payments of registration %s: %w", r.ID, err)
+			return err
 		}
-		if paid || r.PayerID != guardianID {
+		if v.Request {
 			if err := task.Open(ctx, tx, task.CancelAsked, "registration", r.ID.String(), map[string]any{"registration": r.ID, "guardian": guardianID, "reason": reason}); err != nil {
 				return err
 			}
@@ -221,7 +256,7 @@ func (s *Store) Answer(ctx context.Context, guardianID, accountID, id uuid.UUID,
 		if err != nil {
 			return err
 		}
-		if err := s.Households.Right(ctx, tx, guardianID, r.ChildID, household.RightRegister, civil.DateOf(s.Now(), civil.Brussels)); err != nil {
+		if err := s.Households.Right(ctx, tx, guardianID, r.ChildID, household.RightRegister, s.today()); err != nil {
 			return err
 		}
 		if r.State != Offered || r.DueAt != nil && s.Now().After(*r.DueAt) {

@@ -4,17 +4,20 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"ribambelle/internal/camp"
 	"ribambelle/internal/civil"
 )
 
 // Reason is one thing that stands between a child and a camp.
 type Reason struct {
-	Rule     string     // age, level, window, ticket, overlap, once or sheet
-	Bar      bool       // true: no submission; false: to do before Deadline
-	Code     string     // message key
-	Args     []any      // the values compared
-	Deadline civil.Date // of a to-do
+	Rule       string     // once, window, audience, ticket, age, level, overlap, gap, season, requires, excludes or sheet
+	Bar        bool       // true: no submission; false: to do before Deadline
+	Derogation bool       // a bar against which the family may ask for an exception
+	Code       string     // message key
+	Args       []any      // the values compared
+	Deadline   civil.Date // of a to-do
 }
 
 // Facts is everything that Eligible weighs. Whoever loads them decides nothing.
@@ -28,6 +31,14 @@ type Facts struct {
 	Busy     []Busy // sessions of the child's other open or settled registrations
 	Once     bool   // the child is registered for this camp already
 	Fresh    bool   // the medical sheet is confirmed for this camp
+
+	Policy     camp.Policy
+	Resident   bool        // of the commune, by either address
+	Season     camp.Season // the one that holds the first session, if any
+	InSeason   int         // other camps of the child in that season
+	Going      []uuid.UUID // camps for which the child is confirmed, or was
+	Elsewhere  []uuid.UUID // camps for which the child is registered in any open way
+	Overridden []string    // rules that staff let this registration pass
 }
 
 // Busy is a session at which the child is expected elsewhere.
@@ -41,10 +52,14 @@ type Busy struct {
 // Eligible returns every reason, bars first, that keeps a child from a camp or that remains to be done. The catalogue,
 // the form, the submission, the promotion and the payment all ask it.
 func Eligible(f Facts) []Reason {
-	rules := []func(Facts) []Reason{once, window, ticket, age, level, overlap, sheet}
+	rules := []func(Facts) []Reason{once, window, audience, ticket, age, level, overlap, gap, season, others, sheet}
 	var reasons []Reason
 	for _, rule := range rules {
 		reasons = append(reasons, rule(f)...)
+	}
+	reasons = slices.DeleteFunc(reasons, func(r Reason) bool { return slices.Contains(f.Overridden, r.Rule) })
+	for i, r := range reasons {
+		reasons[i].Derogation = r.Bar && f.Policy.Derogations && slices.Contains(derogable, r.Rule)
 	}
 	slices.SortStableFunc(reasons, func(a, b Reason) int {
 		switch {
@@ -56,6 +71,14 @@ func Eligible(f Facts) []Reason {
 		return 1
 	})
 	return reasons
+}
+
+// derogable are the rules that staff may let a child pass; the others protect a place or follow from the camp itself.
+var derogable = []string{"age", "level", "gap", "season", "requires"}
+
+// Derogable reports whether a family may ask for an exception to every bar among the reasons.
+func Derogable(reasons []Reason) bool {
+	return !slices.ContainsFunc(reasons, func(r Reason) bool { return r.Bar && !r.Derogation })
 }
 
 // Barred reports whether any of the reasons is a bar.
@@ -89,10 +112,31 @@ func window(f Facts) []Reason {
 		return bar("window", "eligible.camp_cancelled")
 	case c.Archived || !c.Published:
 		return bar("window", "eligible.not_offered")
-	case c.OpensAt != nil && f.At.Before(*c.OpensAt):
+	case len(f.Policy.Openings) == 0 && c.OpensAt != nil && f.At.Before(*c.OpensAt):
 		return bar("window", "eligible.opens_later", *c.OpensAt)
 	case !f.At.Before(c.Closes()):
 		return bar("window", "eligible.closed")
+	}
+	return nil
+}
+
+// audience compares the moment with the openings by audience: the earliest one that is the family's counts.
+func audience(f Facts) []Reason {
+	var opens *time.Time
+	for _, o := range f.Policy.Openings {
+		if (o.Audience == camp.Everyone || f.Resident) && (opens == nil || o.At.Before(*opens)) {
+			opens = &o.At
+		}
+	}
+	switch {
+	case len(f.Policy.Openings) == 0:
+		return nil
+	case opens == nil:
+		return bar("audience", "eligible.residents_only")
+	case f.At.Before(*opens) && !f.Resident:
+		return bar("audience", "eligible.opens_later_others", *opens)
+	case f.At.Before(*opens):
+		return bar("audience", "eligible.opens_later", *opens)
 	}
 	return nil
 }
@@ -160,6 +204,45 @@ func overlap(f Facts) []Reason {
 				reasons = append(reasons, bar("overlap", "eligible.overlap", b.CampName, b.Day)...)
 				break
 			}
+		}
+	}
+	return reasons
+}
+
+// gap asks for time between two sessions of one day, the way from one camp to the other included.
+func gap(f Facts) []Reason {
+	if f.Policy.MinGap == 0 {
+		return nil
+	}
+	for _, b := range f.Busy {
+		for _, s := range f.Sessions {
+			apart := max(s.Starts-b.Ends, b.Starts-s.Ends)
+			if s.Day == b.Day && apart >= 0 && apart < f.Policy.MinGap {
+				return bar("gap", "eligible.gap", f.Policy.MinGap, b.CampName, b.Day)
+			}
+		}
+	}
+	return nil
+}
+
+func season(f Facts) []Reason {
+	if f.Season.MostPerChild == nil || f.InSeason < *f.Season.MostPerChild {
+		return nil
+	}
+	return bar("season", "eligible.season", *f.Season.MostPerChild, f.Season.Name)
+}
+
+// others weighs the camps that this one asks for or excludes.
+func others(f Facts) []Reason {
+	var reasons []Reason
+	for _, o := range f.Policy.Requires {
+		if !slices.Contains(f.Going, o.CampID) {
+			reasons = append(reasons, bar("requires", "eligible.requires", o.Name)...)
+		}
+	}
+	for _, o := range f.Policy.Excludes {
+		if slices.Contains(f.Elsewhere, o.CampID) {
+			reasons = append(reasons, bar("excludes", "eligible.excludes", o.Name)...)
 		}
 	}
 	return reasons

@@ -38,7 +38,10 @@ type Registration struct {
 	PriceDetail  []PriceLine
 	StopOutID    *uuid.UUID
 	StopBackID   *uuid.UUID
+	WithoutBus   bool
 	Remark       string
+	Derogation   string     // what the family asks an exception for, in its words
+	TogetherID   *uuid.UUID // siblings who go all or none
 	CreatedAt    time.Time
 }
 
@@ -60,7 +63,7 @@ type Store struct {
 }
 
 const columns = `id, child_id, camp_id, ticket_id, registrant_id, payer_id, debtor_id, state, state_since, due_at, waiting_since,
-		  price_cents, price_detail, stop_out_id, stop_back_id, remark, created_at`
+		  price_cents, price_detail, stop_out_id, stop_back_id, without_bus, remark, derogation, together_id, created_at`
 
 // Registration returns a registration by id; the caller has checked who asks.
 func (s *Store) Registration(ctx context.Context, id uuid.UUID) (Registration, error) {

@@ -2,6 +2,7 @@ package enrol
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,10 +14,8 @@ import (
 	"ribambelle/internal/db"
 	"ribambelle/internal/job"
 	"ribambelle/internal/ledger"
-	"ribambelle/internal/place"
 	"ribambelle/internal/problem"
 	"ribambelle/internal/task"
-	"ribambelle/internal/transport"
 )
 
 // expiryBatch bounds how many registrations one run lets expire or complete; the next run takes the rest.
@@ -168,20 +167,19 @@ func (s *Store) promote(ctx context.Context, tx db.Tx, campID uuid.UUID) error {
 		if !s.Now().Before(f.Camp.BeginsAt) {
 			return nil
 		}
-		if Barred(withoutWindow(Eligible(f))) {
+		if !r.mayStillCome(f) {
 			continue
 		}
 		if free, err := s.free(ctx, tx, f.Camp.PoolID); err != nil || !free {
 			return err
 		}
-		w, err := wanted(ctx, tx, f.Camp, f.Ticket, r.StopOutID, r.StopBackID)
-		if problem.Is(err, problem.KindInvalid) {
+		if r.TogetherID != nil {
+			if err := s.offerTogether(ctx, tx, *r.TogetherID); err != nil {
+				return err
+			}
 			continue
 		}
-		if err != nil {
-			return err
-		}
-		if err := s.offer(ctx, tx, &r, f, w); err != nil {
+		if _, err := s.offer(ctx, tx, &r, f); err != nil {
 			return err
 		}
 	}
@@ -193,18 +191,71 @@ func (s *Store) free(ctx context.Context, tx db.Tx, pool uuid.UUID) (bool, error
 	return least == nil || *least > 0, err
 }
 
-// offer holds the places that a waiting family wants and asks for its answer; it does nothing when one is missing.
-func (s *Store) offer(ctx context.Context, tx db.Tx, r *Registration, f Facts, w wants) error {
-	full, err := place.Grant(ctx, tx, r.ID, append(w.pools, w.trips...))
-	if err != nil || len(full) > 0 {
-		return err
-	}
-	if err := transport.Board(ctx, tx, r.ID, w.legs); err != nil {
-		return err
+// mayStillCome reports whether nothing but the clock of the request stands against a registration, or only bars to
+// which the family asked an exception.
+func (r *Registration) mayStillCome(f Facts) bool {
+	reasons := withoutWindow(Eligible(f))
+	return !Barred(reasons) || r.Derogation != "" && Derogable(reasons)
+}
+
+// offer holds the places that a waiting family wants and asks for its answer; it reports false, with nothing taken,
+// when one is missing.
+func (s *Store) offer(ctx context.Context, tx db.Tx, r *Registration, f Facts) (bool, error) {
+	granted, err := s.hold(ctx, tx, r, f)
+	if err != nil || !granted {
+		return false, err
 	}
 	due := answerBy(s.Now(), f)
-	return s.move(ctx, tx, r, Offered, &due, audit.Job("promote"), "")
+	return true, s.move(ctx, tx, r, Offered, &due, audit.Job("promote"), "")
 }
+
+// offerTogether offers places to siblings who go all or none: one that cannot come or finds no place undoes the others.
+func (s *Store) offerTogether(ctx context.Context, tx db.Tx, group uuid.UUID) error {
+	rows, err := tx.Query(ctx, `
+		SELECT `+columns+`
+		FROM registration
+		WHERE together_id = @group
+		  AND state = 'waitlisted'
+		ORDER BY id
+		FOR UPDATE`,
+		pgx.NamedArgs{"group": group})
+	if err != nil {
+		return fmt.Errorf("reading the siblings of group %s: %w", group, err)
+	}
+	siblings, err := pgx.CollectRows(rows, pgx.RowToStructByName[Registration])
+	if err != nil {
+		return fmt.Errorf("reading the siblings of group %s: %w", group, err)
+	}
+	err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+		for _, r := range siblings {
+			f, err := s.facts(ctx, tx, r.ChildID, r.CampID, r.ID, r.TicketID)
+			if problem.Is(err, problem.KindInvalid) {
+				return errNotAll
+			}
+			if err != nil {
+				return err
+			}
+			if !r.mayStillCome(f) {
+				return errNotAll
+			}
+			offered, err := s.offer(ctx, tx, &r, f)
+			if err != nil {
+				return err
+			}
+			if !offered {
+				return errNotAll
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, errNotAll) {
+		return nil
+	}
+	return err
+}
+
+// errNotAll undoes what some siblings were offered when another one finds no place.
+var errNotAll = errors.New("not all siblings find a place")
 
 // overdue is how long a request may wait for the commune before it becomes a task, in days.
 const overdue = 5

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -56,8 +57,26 @@ func (s *Store) facts(ctx context.Context, q db.Querier, childID, campID, except
 	if err != nil {
 		return f, err
 	}
+	if except != uuid.Nil {
+		if f.Overridden, err = overrides(ctx, q, except); err != nil {
+			return f, err
+		}
+	}
 	f.Ticket, err = chooseTicket(ctx, q, campID, ticketID)
 	return f, err
+}
+
+// overrides returns the rules that staff let a registration pass.
+func overrides(ctx context.Context, q db.Querier, registrationID uuid.UUID) ([]string, error) {
+	rows, err := q.Query(ctx, `
+		SELECT rule
+		FROM registration_override
+		WHERE registration_id = @id`,
+		pgx.NamedArgs{"id": registrationID})
+	if err != nil {
+		return nil, fmt.Errorf("reading the overrides of registration %s: %w", registrationID, err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
 // chooseTicket returns the ticket asked for. A camp with tickets needs one; with a single one it goes without saying.
@@ -89,15 +108,17 @@ func chooseTicket(ctx context.Context, q db.Querier, campID uuid.UUID, ticketID 
 
 // childFacts is what is known of a child whatever the camp.
 type childFacts struct {
-	id     uuid.UUID
-	birth  civil.Date
-	sheet  medical.Status
-	levels map[int]string // by school year, as they are asked for
-	busy   []busyAt
+	id       uuid.UUID
+	birth    civil.Date
+	sheet    medical.Status
+	levels   map[int]string // by school year, as they are asked for
+	busy     []busyAt
+	resident bool
 }
 
 type busyAt struct {
 	CampID   uuid.UUID
+	State    State
 	CampName string
 	Day      *civil.Date
 	Starts   *int
@@ -119,8 +140,11 @@ func (s *Store) childFacts(ctx context.Context, q db.Querier, childID, except uu
 		return c, err
 	}
 	c.sheet = statuses[childID]
+	if c.resident, err = resident(ctx, q, childID); err != nil {
+		return c, err
+	}
 	rows, err := q.Query(ctx, `
-		SELECT c.id AS camp_id, c.name AS camp_name, s.day,
+		SELECT c.id AS camp_id, r.state, c.name AS camp_name, s.day,
 		  (EXTRACT(EPOCH FROM s.starts) / 60)::int AS starts,
 		  (EXTRACT(EPOCH FROM s.ends) / 60)::int AS ends
 		FROM registration r
@@ -141,9 +165,32 @@ func (s *Store) childFacts(ctx context.Context, q db.Querier, childID, except uu
 	return c, nil
 }
 
+// resident reports whether one of the child's homes has a postcode of the commune.
+func resident(ctx context.Context, q db.Querier, childID uuid.UUID) (yes bool, err error) {
+	codes, err := camp.Setting(ctx, q, "commune.postcodes")
+	if err != nil {
+		return false, err
+	}
+	err = q.QueryRow(ctx, `
+		SELECT EXISTS (
+		  SELECT 1
+		  FROM household_child hc
+		  JOIN guardian g ON g.household_id = hc.household_id
+		  WHERE hc.child_id = @child
+		    AND g.postcode = ANY(@codes)
+		)`,
+		pgx.NamedArgs{"child": childID, "codes": strings.Fields(codes)}).Scan(&yes)
+	if err != nil {
+		return false, fmt.Errorf("reading where child %s lives: %w", childID, err)
+	}
+	return yes, nil
+}
+
 type campWithSessions struct {
 	camp     camp.Camp
 	sessions []camp.Session
+	policy   camp.Policy
+	season   camp.Season
 }
 
 func campFacts(ctx context.Context, q db.Querier, ids []uuid.UUID) ([]campWithSessions, error) {
@@ -155,9 +202,23 @@ func campFacts(ctx context.Context, q db.Querier, ids []uuid.UUID) ([]campWithSe
 	if err != nil {
 		return nil, err
 	}
+	policies, err := camp.Policies(ctx, q, ids)
+	if err != nil {
+		return nil, err
+	}
+	seasons, err := camp.Seasons(ctx, q)
+	if err != nil {
+		return nil, err
+	}
 	all := make([]campWithSessions, len(camps))
 	for i, c := range camps {
-		all[i].camp = c
+		all[i].camp, all[i].policy = c, policies[c.ID]
+		day := civil.DateOf(c.BeginsAt, c.TimeZone())
+		for _, season := range seasons {
+			if !day.Before(season.FirstDay) && !day.After(season.LastDay) {
+				all[i].season = season
+			}
+		}
 		for _, s := range sessions[c.ID] {
 			if s.State != "cancelled" {
 				all[i].sessions = append(all[i].sessions, s)
@@ -168,13 +229,13 @@ func campFacts(ctx context.Context, q db.Querier, ids []uuid.UUID) ([]campWithSe
 }
 
 func (s *Store) combine(ctx context.Context, q db.Querier, child childFacts, c campWithSessions) (Facts, error) {
-	f := Facts{At: s.Now(), Camp: c.camp, Sessions: c.sessions, Birth: child.birth}
+	f := Facts{At: s.Now(), Camp: c.camp, Sessions: c.sessions, Birth: child.birth, Policy: c.policy, Season: c.season, Resident: child.resident}
 	for _, b := range child.busy {
 		if b.CampID == c.camp.ID {
 			f.Once = true
-		} else if b.Day != nil {
-			f.Busy = append(f.Busy, Busy{CampName: b.CampName, Day: *b.Day, Starts: *b.Starts, Ends: *b.Ends})
+			continue
 		}
+		f.meet(b)
 	}
 	f.Fresh = child.sheet.FreshOn(f.FirstDay(), c.camp.SheetDays)
 	year := civil.SchoolYear(f.FirstDay())
@@ -188,6 +249,23 @@ func (s *Store) combine(ctx context.Context, q db.Querier, child childFacts, c c
 	}
 	f.Level = level
 	return f, nil
+}
+
+// meet adds one session at which the child is expected in another camp.
+func (f *Facts) meet(b busyAt) {
+	if b.Day != nil {
+		f.Busy = append(f.Busy, Busy{CampName: b.CampName, Day: *b.Day, Starts: *b.Starts, Ends: *b.Ends})
+	}
+	if slices.Contains(f.Elsewhere, b.CampID) {
+		return
+	}
+	f.Elsewhere = append(f.Elsewhere, b.CampID)
+	if b.State == Confirmed || b.State == Completed {
+		f.Going = append(f.Going, b.CampID)
+	}
+	if b.Day != nil && f.Season.ID != uuid.Nil && !b.Day.Before(f.Season.FirstDay) && !b.Day.After(f.Season.LastDay) {
+		f.InSeason++
+	}
 }
 
 // bars keeps the bars of some reasons, as the problems of a form.
@@ -205,6 +283,6 @@ func bars(reasons []Reason) error {
 // that asked in time and was offered a place later.
 func withoutWindow(reasons []Reason) []Reason {
 	return slices.DeleteFunc(slices.Clone(reasons), func(r Reason) bool {
-		return r.Rule == "ticket" || r.Rule == "window" && (r.Code == "eligible.closed" || r.Code == "eligible.opens_later")
+		return r.Rule == "ticket" || r.Rule == "audience" || r.Rule == "window" && (r.Code == "eligible.closed" || r.Code == "eligible.opens_later")
 	})
 }

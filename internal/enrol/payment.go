@@ -9,7 +9,6 @@ import (
 
 	"ribambelle/internal/audit"
 	"ribambelle/internal/camp"
-	"ribambelle/internal/civil"
 	"ribambelle/internal/db"
 	"ribambelle/internal/household"
 	"ribambelle/internal/ledger"
@@ -39,7 +38,7 @@ func (s *Store) attempt(ctx context.Context, guardianID, id uuid.UUID) (a ledger
 		if err != nil {
 			return err
 		}
-		if err := s.Households.Right(ctx, tx, guardianID, r.ChildID, household.RightPay, civil.DateOf(s.Now(), civil.Brussels)); err != nil {
+		if err := s.Households.Right(ctx, tx, guardianID, r.ChildID, household.RightPay, s.today()); err != nil {
 			return err
 		}
 		if r.State != AwaitingPayment {
@@ -202,7 +201,7 @@ func (s *Store) CancelPayment(ctx context.Context, guardianID, paymentID uuid.UU
 	if err != nil {
 		return "", err
 	}
-	if err := s.Households.Right(ctx, s.DB, guardianID, r.ChildID, household.RightPay, civil.DateOf(s.Now(), civil.Brussels)); err != nil {
+	if err := s.Households.Right(ctx, s.DB, guardianID, r.ChildID, household.RightPay, s.today()); err != nil {
 		return "", err
 	}
 	if s.Provider == nil || a.ProviderID == nil || a.Status.Final() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -26,11 +27,13 @@ type Request struct {
 	TicketID   *uuid.UUID
 	StopOutID  *uuid.UUID
 	StopBackID *uuid.UUID
-	WithoutBus bool // take the place even if the bus is full
+	OptionIDs  []uuid.UUID
+	WithoutBus bool   // take the place even if the bus is full
+	Derogation string // asks for an exception to the bars that allow one: staff decide, the place is held
 	Remark     string
 }
 
-// maxRemark bounds a family's remark, in bytes.
+// maxRemark bounds a family's remark, and what it writes for an exception, in bytes.
 const maxRemark = 1000
 
 // Quote is what a request would come to now.
@@ -52,11 +55,15 @@ func (s *Store) Quote(ctx context.Context, guardianID uuid.UUID, r Request) (Quo
 		return quote, err
 	}
 	quote.Reasons = Eligible(f)
-	if quote.Lines, err = price(ctx, s.DB, f, r.StopOutID, r.StopBackID); err != nil {
+	v, err := s.wish(ctx, s.DB, r)
+	if err != nil {
+		return quote, err
+	}
+	if quote.Lines, err = price(ctx, s.DB, f, v); err != nil {
 		return quote, err
 	}
 	quote.Total = total(quote.Lines)
-	w, err := wanted(ctx, s.DB, f.Camp, f.Ticket, r.StopOutID, r.StopBackID)
+	w, err := wanted(ctx, s.DB, f.Camp, f.Ticket, v)
 	if err != nil {
 		return quote, err
 	}
@@ -78,6 +85,12 @@ func (s *Store) Quote(ctx context.Context, guardianID uuid.UUID, r Request) (Quo
 	return quote, nil
 }
 
+// wish turns a request into what it takes; options are checked against what is offered now.
+func (s *Store) wish(ctx context.Context, q db.Querier, r Request) (wish, error) {
+	options, err := chosen(ctx, q, r.CampID, r.OptionIDs, s.Now())
+	return wish{stopOut: r.StopOutID, stopBack: r.StopBackID, options: options}, err
+}
+
 func tightest(ctx context.Context, q db.Querier, pools []uuid.UUID) (*int, error) {
 	if len(pools) == 0 {
 		return nil, nil
@@ -97,7 +110,7 @@ func tightest(ctx context.Context, q db.Querier, pools []uuid.UUID) (*int, error
 
 // check verifies the right and loads the facts of a request.
 func (s *Store) check(ctx context.Context, q db.Querier, guardianID uuid.UUID, r Request) (Facts, error) {
-	today := civil.DateOf(s.Now(), civil.Brussels)
+	today := s.today()
 	if err := s.Households.Right(ctx, q, guardianID, r.ChildID, household.RightRegister, today); err != nil {
 		return Facts{}, err
 	}
@@ -123,33 +136,11 @@ func (s *Store) Register(ctx context.Context, guardianID uuid.UUID, r Request) (
 }
 
 func (s *Store) register(ctx context.Context, tx db.Tx, guardianID uuid.UUID, r Request) (Registration, error) {
-	if len(r.Remark) > maxRemark {
-		var f problem.Fields
-		f.Add("remark", "form.too_long")
-		return Registration{}, f.Err()
-	}
-	today := civil.DateOf(s.Now(), civil.Brussels)
-	if err := s.Households.Right(ctx, tx, guardianID, r.ChildID, household.RightRegister, today); err != nil {
-		return Registration{}, err
-	}
-	if err := lockChild(ctx, tx, r.ChildID); err != nil {
-		return Registration{}, err
-	}
-	if made, err := s.again(ctx, tx, guardianID, r.Key); err == nil || !problem.Is(err, problem.KindNotFound) {
-		return made, err
-	}
-	f, err := s.check(ctx, tx, guardianID, r)
-	if err != nil {
-		return Registration{}, err
-	}
-	if err := bars(Eligible(f)); err != nil {
-		return Registration{}, err
-	}
-	reg, err := s.insert(ctx, tx, guardianID, r, f)
-	if err != nil {
+	reg, f, again, err := s.submit(ctx, tx, guardianID, r)
+	if err != nil || again {
 		return reg, err
 	}
-	granted, err := s.grant(ctx, tx, &reg, f, r.WithoutBus)
+	granted, err := s.grant(ctx, tx, &reg, f)
 	if err != nil {
 		return reg, err
 	}
@@ -157,6 +148,42 @@ func (s *Store) register(ctx context.Context, tx db.Tx, guardianID uuid.UUID, r 
 		return reg, s.move(ctx, tx, &reg, Waitlisted, nil, audit.Job("enrol"), "")
 	}
 	return reg, s.accept(ctx, tx, &reg, f, audit.Job("enrol"))
+}
+
+// submit stores a request that nothing bars, without places yet. again says that the key was used before: then the
+// registration is the one it made.
+func (s *Store) submit(ctx context.Context, tx db.Tx, guardianID uuid.UUID, r Request) (reg Registration, f Facts, again bool, err error) {
+	var problems problem.Fields
+	for name, text := range map[string]string{"remark": r.Remark, "derogation": r.Derogation} {
+		if len(text) > maxRemark {
+			problems.Add(name, "form.too_long")
+		}
+	}
+	if err := problems.Err(); err != nil {
+		return reg, f, false, err
+	}
+	today := s.today()
+	if err := s.Households.Right(ctx, tx, guardianID, r.ChildID, household.RightRegister, today); err != nil {
+		return reg, f, false, err
+	}
+	if err := lockChild(ctx, tx, r.ChildID); err != nil {
+		return reg, f, false, err
+	}
+	if reg, err = s.again(ctx, tx, guardianID, r.Key); err == nil || !problem.Is(err, problem.KindNotFound) {
+		return reg, f, err == nil, err
+	}
+	if f, err = s.check(ctx, tx, guardianID, r); err != nil {
+		return reg, f, false, err
+	}
+	reasons := Eligible(f)
+	r.Derogation = strings.TrimSpace(r.Derogation)
+	if !Barred(reasons) {
+		r.Derogation = ""
+	} else if r.Derogation == "" || !Derogable(reasons) {
+		return reg, f, false, bars(reasons)
+	}
+	reg, err = s.insert(ctx, tx, guardianID, r, f)
+	return reg, f, false, err
 }
 
 // again returns the registration that a submission key made before, if it is the guardian's.
@@ -169,7 +196,11 @@ func (s *Store) again(ctx context.Context, q db.Querier, guardianID, key uuid.UU
 }
 
 func (s *Store) insert(ctx context.Context, tx db.Tx, guardianID uuid.UUID, r Request, f Facts) (Registration, error) {
-	lines, err := price(ctx, tx, f, r.StopOutID, r.StopBackID)
+	v, err := s.wish(ctx, tx, r)
+	if err != nil {
+		return Registration{}, err
+	}
+	lines, err := price(ctx, tx, f, v)
 	if err != nil {
 		return Registration{}, err
 	}
@@ -184,16 +215,25 @@ func (s *Store) insert(ctx context.Context, tx db.Tx, guardianID uuid.UUID, r Re
 	var id uuid.UUID
 	err = tx.QueryRow(ctx, `
 		INSERT INTO registration (submission_key, child_id, camp_id, ticket_id, registrant_id, payer_id, debtor_id, state, state_since,
-		  price_cents, price_detail, stop_out_id, stop_back_id, remark, created_at, updated_at)
+		  price_cents, price_detail, stop_out_id, stop_back_id, without_bus, remark, derogation, created_at, updated_at)
 		VALUES (@key, @child, @camp, @ticket, @guardian, @guardian, @guardian, 'submitted', @now,
-		  @price, @detail, @stop_out, @stop_back, @remark, @now, @now)
+		  @price, @detail, @stop_out, @stop_back, @without_bus, @remark, @derogation, @now, @now)
 		RETURNING id`,
 		pgx.NamedArgs{
 			"key": r.Key, "child": r.ChildID, "camp": r.CampID, "ticket": ticketID, "guardian": guardianID, "now": s.Now(),
-			"price": total(lines), "detail": frozen, "stop_out": r.StopOutID, "stop_back": r.StopBackID, "remark": r.Remark,
+			"price": total(lines), "detail": frozen, "stop_out": r.StopOutID, "stop_back": r.StopBackID, "without_bus": r.WithoutBus,
+			"remark": r.Remark, "derogation": r.Derogation,
 		}).Scan(&id)
 	if err != nil {
 		return Registration{}, fmt.Errorf("storing a registration: %w", err)
+	}
+	_, err = tx.Exec(ctx, `
+		INSERT INTO registration_option (registration_id, option_id)
+		SELECT @id, o
+		FROM unnest(@options::uuid[]) AS o`,
+		pgx.NamedArgs{"id": id, "options": r.OptionIDs})
+	if err != nil {
+		return Registration{}, fmt.Errorf("storing the options of registration %s: %w", id, err)
 	}
 	reg, err := one(ctx, tx, `id = @id`, pgx.NamedArgs{"id": id})
 	if err != nil {
@@ -212,24 +252,37 @@ func (s *Store) insert(ctx context.Context, tx db.Tx, guardianID uuid.UUID, r Re
 
 // grant holds every place that a registration needs and puts the child on its bus. Holds that have run out are
 // released first. It reports false, with nothing taken, when a place is missing.
-func (s *Store) grant(ctx context.Context, tx db.Tx, r *Registration, f Facts, withoutBus bool) (bool, error) {
-	w, err := wanted(ctx, tx, f.Camp, f.Ticket, r.StopOutID, r.StopBackID)
+func (s *Store) grant(ctx context.Context, tx db.Tx, r *Registration, f Facts) (bool, error) {
+	if err := s.expireCamp(ctx, tx, f.Camp.ID); err != nil {
+		return false, err
+	}
+	return s.hold(ctx, tx, r, f)
+}
+
+// hold is grant without looking for holds that have run out.
+func (s *Store) hold(ctx context.Context, tx db.Tx, r *Registration, f Facts) (bool, error) {
+	v, err := wishOf(ctx, tx, r)
 	if err != nil {
 		return false, err
 	}
-	if err := s.expireCamp(ctx, tx, f.Camp.ID); err != nil {
+	w, err := wanted(ctx, tx, f.Camp, f.Ticket, v)
+	if problem.Is(err, problem.KindInvalid) {
+		return false, nil // a stop that no longer serves the camp
+	}
+	if err != nil {
 		return false, err
 	}
 	full, err := place.Grant(ctx, tx, r.ID, slices.Concat(w.pools, w.trips))
 	if err != nil {
 		return false, err
 	}
-	if len(full) > 0 && withoutBus && !slices.ContainsFunc(full, func(id uuid.UUID) bool { return slices.Contains(w.pools, id) }) {
+	busOnly := !slices.ContainsFunc(full, func(id uuid.UUID) bool { return slices.Contains(w.pools, id) })
+	if len(full) > 0 && busOnly && r.WithoutBus {
 		if full, err = place.Grant(ctx, tx, r.ID, w.pools); err != nil {
 			return false, err
 		}
 		if len(full) == 0 {
-			return true, s.dropBus(ctx, tx, r, f)
+			return true, s.dropBus(ctx, tx, r, f, v)
 		}
 	}
 	if len(full) > 0 {
@@ -239,8 +292,8 @@ func (s *Store) grant(ctx context.Context, tx db.Tx, r *Registration, f Facts, w
 }
 
 // dropBus takes the bus off a registration whose family goes without it, price included.
-func (s *Store) dropBus(ctx context.Context, tx db.Tx, r *Registration, f Facts) error {
-	lines, err := price(ctx, tx, f, nil, nil)
+func (s *Store) dropBus(ctx context.Context, tx db.Tx, r *Registration, f Facts, v wish) error {
+	lines, err := price(ctx, tx, f, wish{options: v.options})
 	if err != nil {
 		return err
 	}
@@ -260,10 +313,14 @@ func (s *Store) dropBus(ctx context.Context, tx db.Tx, r *Registration, f Facts)
 	return nil
 }
 
-// accept leads a registration whose places are held to where the camp's way of deciding puts it.
+// accept leads a registration whose places are held to where the camp's way of deciding puts it. A family that asks
+// for an exception always waits for staff.
 func (s *Store) accept(ctx context.Context, tx db.Tx, r *Registration, f Facts, actor audit.Actor) error {
-	if f.Camp.Decision == camp.DecisionManual {
+	switch {
+	case f.Camp.Decision == camp.DecisionManual, r.Derogation != "":
 		return s.move(ctx, tx, r, ToValidate, nil, actor, "")
+	case f.Camp.Decision == camp.DecisionPayFirst:
+		return s.askPayment(ctx, tx, r, f, actor)
 	}
 	if err := s.move(ctx, tx, r, Validated, nil, actor, ""); err != nil {
 		return err

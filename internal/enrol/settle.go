@@ -37,9 +37,29 @@ func (s *Store) settle(ctx context.Context, tx db.Tx, r *Registration, d ledger.
 	if r.State != AwaitingPayment || b.Owed() > 0 {
 		return nil
 	}
+	first, err := paysFirst(ctx, tx, r.ID)
+	if err != nil {
+		return err
+	}
+	if first { // paid, and not decided yet
+		return s.move(ctx, tx, r, ToValidate, nil, actor, "")
+	}
 	return s.confirm(ctx, tx, r, d, actor)
 }
 
+// paysFirst reports whether nobody has decided on a registration yet: its camp asks for the money before.
+func paysFirst(ctx context.Context, q db.Querier, id uuid.UUID) (bool, error) {
+	var decided bool
+	err := q.QueryRow(ctx, `
+		SELECT EXISTS (SELECT 1 FROM registration_event WHERE registration_id = @id AND to_state = 'validated')`,
+		pgx.NamedArgs{"id": id}).Scan(&decided)
+	if err != nil {
+		return false, fmt.Errorf("reading the history of registration %s: %w", id, err)
+	}
+	return !decided, nil
+}
+
+// confirm makes a covered registration certain, and invoices it.
 func (s *Store) confirm(ctx context.Context, tx db.Tx, r *Registration, d ledger.Due, actor audit.Actor) error {
 	if err := place.Confirm(ctx, tx, r.ID); err != nil {
 		return err
@@ -71,9 +91,9 @@ func (s *Store) late(ctx context.Context, tx db.Tx, r *Registration, d ledger.Du
 	if err != nil && !problem.Is(err, problem.KindInvalid) {
 		return err
 	}
-	ok := err == nil && !f.Once && s.Now().Before(f.Camp.BeginsAt) && !Barred(withoutWindow(Eligible(f)))
+	ok := err == nil && !f.Once && s.Now().Before(f.Camp.BeginsAt) && r.mayStillCome(f)
 	if ok {
-		if ok, err = s.grant(ctx, tx, r, f, false); err != nil {
+		if ok, err = s.grant(ctx, tx, r, f); err != nil {
 			return err
 		}
 	}

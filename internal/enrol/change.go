@@ -1,0 +1,313 @@
+package enrol
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"ribambelle/internal/audit"
+	"ribambelle/internal/camp"
+	"ribambelle/internal/civil"
+	"ribambelle/internal/db"
+	"ribambelle/internal/household"
+	"ribambelle/internal/ledger"
+	"ribambelle/internal/place"
+	"ribambelle/internal/problem"
+	"ribambelle/internal/transport"
+)
+
+// Leaving is what it means to leave a camp now: shown before it is confirmed.
+type Leaving struct {
+	Until   time.Time   // until when the family leaves by itself
+	Request bool        // staff decide: too late, paid, or someone else is the payer
+	Percent int         // of the price that the regulation keeps
+	Fee     civil.Cents // what that comes to
+	Paid    civil.Cents // what was paid so far
+	Back    civil.Cents // what would come back to the payer
+}
+
+// Leaving computes what leaving would cost. certificate says that a medical certificate excuses the child: no fee.
+func (s *Store) Leaving(ctx context.Context, guardianID, id uuid.UUID, certificate bool) (Leaving, error) {
+	r, err := s.Registration(ctx, id)
+	if err != nil {
+		return Leaving{}, err
+	}
+	if err := s.Households.Right(ctx, s.DB, guardianID, r.ChildID, household.RightCancel, s.today()); err != nil {
+		return Leaving{}, err
+	}
+	return s.leaving(ctx, s.DB, &r, guardianID, certificate)
+}
+
+func (s *Store) today() civil.Date { return civil.DateOf(s.Now(), civil.Brussels) }
+
+func (s *Store) leaving(ctx context.Context, q db.Querier, r *Registration, guardianID uuid.UUID, certificate bool) (v Leaving, err error) {
+	sessions, err := camp.SessionsOf(ctx, q, r.CampID)
+	if err != nil {
+		return v, err
+	}
+	policies, err := camp.Policies(ctx, q, []uuid.UUID{r.CampID})
+	if err != nil {
+		return v, err
+	}
+	c, err := camp.Read(ctx, q, r.CampID)
+	if err != nil {
+		return v, err
+	}
+	first := Facts{Camp: c, Sessions: sessions}.FirstDay()
+	v.Until = policies[r.CampID].LeaveUntil(first)
+	var charged civil.Cents
+	d, err := ledger.DueOf(ctx, q, r.ID)
+	switch {
+	case err == nil:
+		b, err := ledger.BalanceOf(ctx, q, d.ID)
+		if err != nil {
+			return v, err
+		}
+		v.Paid, charged = b.Paid-b.Refunded, b.Charged
+	case !problem.Is(err, problem.KindNotFound):
+		return v, err
+	}
+	v.Request = v.Paid > 0 || r.PayerID != guardianID || charged > 0 && s.Now().After(v.Until)
+	if charged > 0 && !certificate {
+		if v.Percent, err = feePercent(ctx, q, first.Sub(s.today())); err != nil {
+			return v, err
+		}
+		v.Fee = charged * civil.Cents(v.Percent) / 100
+	}
+	v.Back = max(0, v.Paid-v.Fee)
+	return v, nil
+}
+
+// feePercent reads the ladder: the step with the fewest days that is still more than those left.
+func feePercent(ctx context.Context, q db.Querier, daysLeft int) (percent int, err error) {
+	err = q.QueryRow(ctx, `
+		SELECT COALESCE((
+		  SELECT percent
+		  FROM cancel_fee
+		  WHERE days_before > @days
+		  ORDER BY days_before
+		  LIMIT 1
+		), 0)`,
+		pgx.NamedArgs{"days": daysLeft}).Scan(&percent)
+	if err != nil {
+		return 0, fmt.Errorf("reading the cancellation fees: %w", err)
+	}
+	return percent, nil
+}
+
+// FeeStep is one step of the ladder: leaving fewer than DaysBefore days before the first session costs Percent.
+type FeeStep struct {
+	DaysBefore int
+	Percent    int
+}
+
+// FeeSteps returns the ladder, furthest from the camp first.
+func (s *Store) FeeSteps(ctx context.Context) ([]FeeStep, error) {
+	rows, err := s.DB.Query(ctx, `
+		SELECT days_before, percent
+		FROM cancel_fee
+		ORDER BY days_before DESC`)
+	if err != nil {
+		return nil, fmt.Errorf("reading the cancellation fees: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByName[FeeStep])
+}
+
+// SaveFeeSteps replaces the ladder; Invalid unless each later step costs at least as much.
+func (s *Store) SaveFeeSteps(ctx context.Context, actor audit.Actor, steps []FeeStep) error {
+	var f problem.Fields
+	for i, v := range steps {
+		if v.DaysBefore < 0 || v.DaysBefore > 365 || v.Percent < 0 || v.Percent > 100 {
+			f.Add("fees", "registration.fee_out_of_range")
+		}
+		for _, o := range steps[:i] {
+			if o.DaysBefore == v.DaysBefore || o.DaysBefore > v.DaysBefore != (o.Percent <= v.Percent) {
+				f.Add("fees", "registration.fee_order")
+			}
+		}
+	}
+	if err := f.Err(); err != nil {
+		return err
+	}
+	return s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
+		if _, err := tx.Exec(ctx, `DELETE FROM cancel_fee`); err != nil {
+			return fmt.Errorf("clearing the cancellation fees: %w", err)
+		}
+		for _, v := range steps {
+			_, err := tx.Exec(ctx, `
+				INSERT INTO cancel_fee (days_before, percent)
+				VALUES (@days, @percent)`,
+				pgx.NamedArgs{"days": v.DaysBefore, "percent": v.Percent})
+			if err != nil {
+				return fmt.Errorf("saving a cancellation fee: %w", err)
+			}
+		}
+		return audit.Record(ctx, tx, actor, "registration.fees", "setting", "cancel_fee", map[string]any{"steps": steps})
+	})
+}
+
+// ChangeBus gives a registration other stops, or none, while the camp has not begun and nothing was paid; after it, or
+// when the new trips are full, Conflict says why and nothing changes.
+func (s *Store) ChangeBus(ctx context.Context, guardianID, accountID, id uuid.UUID, stopOut, stopBack *uuid.UUID) error {
+	return s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
+		r, err := lock(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := s.Households.Right(ctx, tx, guardianID, r.ChildID, household.RightRegister, s.today()); err != nil {
+			return err
+		}
+		f, err := s.facts(ctx, tx, r.ChildID, r.CampID, r.ID, r.TicketID)
+		if err != nil {
+			return err
+		}
+		if r.State.Info().Exit || r.State == Completed || !s.Now().Before(f.Camp.BeginsAt) {
+			return problem.Conflict("registration.over", r.State.Info().Label())
+		}
+		v, err := wishOf(ctx, tx, &r)
+		if err != nil {
+			return err
+		}
+		v.stopOut, v.stopBack = stopOut, stopBack
+		return s.rewish(ctx, tx, &r, f, v, audit.Account(accountID))
+	})
+}
+
+// rewish makes a registration take something else, places and price included.
+func (s *Store) rewish(ctx context.Context, tx db.Tx, r *Registration, f Facts, v wish, actor audit.Actor) error {
+	lines, err := price(ctx, tx, f, v)
+	if err != nil {
+		return err
+	}
+	if _, err := ledger.DueOf(ctx, tx, r.ID); err == nil && total(lines) != r.PriceCents {
+		return problem.Conflict("registration.price_would_change") // money: staff decide
+	} else if err != nil && !problem.Is(err, problem.KindNotFound) {
+		return err
+	}
+	w, err := wanted(ctx, tx, f.Camp, f.Ticket, v)
+	if err != nil {
+		return err
+	}
+	if r.State.Info().Place {
+		if err := s.regrant(ctx, tx, r, w); err != nil {
+			return err
+		}
+	}
+	frozen, err := detail(lines)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+		UPDATE registration
+		SET stop_out_id = @out, stop_back_id = @back, price_cents = @price, price_detail = @detail, version = version + 1, updated_at = @now
+		WHERE id = @id`,
+		pgx.NamedArgs{"id": r.ID, "out": v.stopOut, "back": v.stopBack, "price": total(lines), "detail": frozen, "now": s.Now()})
+	if err != nil {
+		return fmt.Errorf("changing the bus of registration %s: %w", r.ID, err)
+	}
+	return audit.Record(ctx, tx, actor, "registration.bus_changed", "registration", r.ID.String(), map[string]any{"out": v.stopOut, "back": v.stopBack})
+}
+
+// regrant gives up a registration's places and takes those it now wants; Conflict when one is missing.
+func (s *Store) regrant(ctx context.Context, tx db.Tx, r *Registration, w wants) error {
+	if err := place.Release(ctx, tx, r.ID); err != nil {
+		return err
+	}
+	full, err := place.Grant(ctx, tx, r.ID, append(w.pools, w.trips...))
+	if err != nil {
+		return err
+	}
+	if len(full) > 0 {
+		return problem.Conflict("registration.bus_full")
+	}
+	if r.State == Confirmed {
+		if err := place.Confirm(ctx, tx, r.ID); err != nil {
+			return err
+		}
+	}
+	return transport.Board(ctx, tx, r.ID, w.legs)
+}
+
+// MoveTo takes a child from one camp to another in one transaction: a new registration, and the old one withdrawn. The
+// old one stays when the new camp has no place, or when money was paid: then Conflict.
+func (s *Store) MoveTo(ctx context.Context, guardianID, accountID, id uuid.UUID, to Request) (Registration, error) {
+	var made Registration
+	err := s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
+		old, err := lock(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := s.Households.Right(ctx, tx, guardianID, old.ChildID, household.RightCancel, s.today()); err != nil {
+			return err
+		}
+		to.ChildID = old.ChildID
+		if again, err := s.again(ctx, tx, guardianID, to.Key); err == nil || !problem.Is(err, problem.KindNotFound) {
+			made = again
+			return err
+		}
+		v, err := s.leaving(ctx, tx, &old, guardianID, false)
+		if err != nil {
+			return err
+		}
+		if v.Request || old.State.Info().Exit || old.State == Completed {
+			return problem.Conflict("registration.move_by_staff")
+		}
+		if err := s.leave(ctx, tx, &old, Withdrawn, audit.Account(accountID), "déplacée vers un autre stage"); err != nil {
+			return err
+		}
+		made, err = s.register(ctx, tx, guardianID, to)
+		if err != nil {
+			return err
+		}
+		if made.State == Waitlisted {
+			return problem.Conflict("registration.move_full")
+		}
+		return audit.Record(ctx, tx, audit.Account(accountID), "registration.moved", "registration", made.ID.String(), map[string]any{"from": old.ID})
+	})
+	return made, err
+}
+
+// Consent is how a family agreed to what staff do in its name.
+type Consent struct {
+	GuardianID uuid.UUID // who asked
+	How        string    // signature, code, phone or in_person
+}
+
+func (c Consent) validate() error {
+	var f problem.Fields
+	switch c.How {
+	case "signature", "code", "phone", "in_person":
+	default:
+		f.Add("consent", "registration.consent_needed")
+	}
+	return f.Err()
+}
+
+// RegisterFor registers a child at the counter, in the name of a guardian who is there: the same rules, and a
+// derogation only with a reason of the staff's own.
+func (s *Store) RegisterFor(ctx context.Context, accountID uuid.UUID, c Consent, r Request) (Registration, error) {
+	if err := c.validate(); err != nil {
+		return Registration{}, err
+	}
+	r.Derogation = strings.TrimSpace(r.Derogation)
+	made, err := s.Register(ctx, c.GuardianID, r)
+	if err != nil {
+		return made, err
+	}
+	return made, s.consented(ctx, made.ID, "register", accountID, c)
+}
+
+func (s *Store) consented(ctx context.Context, id uuid.UUID, action string, accountID uuid.UUID, c Consent) error {
+	_, err := s.DB.Exec(ctx, `
+		INSERT INTO registration_consent (registration_id, action, guardian_id, how, account_id, at)
+		VALUES (@id, @action, @guardian, @how, @account, @now)`,
+		pgx.NamedArgs{"id": id, "action": action, "guardian": c.GuardianID, "how": c.How, "account": accountID, "now": s.Now()})
+	if err != nil {
+		return fmt.Errorf("keeping the consent for registration %s: %w", id, err)
+	}
+	return nil
+}

@@ -1,0 +1,145 @@
+package enrol
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"ribambelle/internal/audit"
+	"ribambelle/internal/db"
+	"ribambelle/internal/ledger"
+	"ribambelle/internal/place"
+	"ribambelle/internal/problem"
+	"ribambelle/internal/task"
+)
+
+// Restore takes back an exit, with a reason: to the state before, with the same places when they are still free, else
+// to the waiting list at the former rank. A decision that was not paid yet goes back to the queue.
+func (s *Store) Restore(ctx context.Context, accountID, id uuid.UUID, reason string) error {
+	reason = strings.TrimSpace(reason)
+	if err := checkReason(reason, true); err != nil {
+		return err
+	}
+	actor := audit.Account(accountID)
+	err := s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
+		r, err := lock(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if r.State.Info().Exit {
+			return s.reopen(ctx, tx, &r, actor, reason)
+		}
+		return s.undecide(ctx, tx, &r, actor, reason)
+	})
+	if db.Constraint(err) == "registration_once" {
+		return problem.Conflict("registration.registered_again")
+	}
+	return err
+}
+
+// undecide puts a validated registration back into the queue; one for which money came is decided for good.
+func (s *Store) undecide(ctx context.Context, tx db.Tx, r *Registration, actor audit.Actor, reason string) error {
+	if r.State != Validated && r.State != AwaitingPayment && r.State != Confirmed {
+		return problem.Conflict("registration.nothing_to_undo", r.State.Info().Label())
+	}
+	d, err := ledger.DueOf(ctx, tx, r.ID)
+	if err == nil {
+		b, err := ledger.BalanceOf(ctx, tx, d.ID)
+		if err != nil {
+			return err
+		}
+		if b.Paid > b.Refunded {
+			return problem.Conflict("registration.paid_already")
+		}
+		if err := s.forgive(ctx, tx, r, actor); err != nil {
+			return err
+		}
+	} else if !problem.Is(err, problem.KindNotFound) {
+		return err
+	}
+	if err := place.Unconfirm(ctx, tx, r.ID); err != nil {
+		return err
+	}
+	return s.move(ctx, tx, r, ToValidate, nil, actor, reason)
+}
+
+func (s *Store) reopen(ctx context.Context, tx db.Tx, r *Registration, actor audit.Actor, reason string) error {
+	before, err := stateBefore(ctx, tx, r.ID)
+	if err != nil {
+		return err
+	}
+	f, err := s.facts(ctx, tx, r.ChildID, r.CampID, r.ID, r.TicketID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case f.Once:
+		return problem.Conflict("registration.registered_again")
+	case f.Camp.Cancelled || f.Camp.Archived:
+		return problem.Conflict("registration.camp_gone")
+	}
+	if !before.Info().Place {
+		return s.move(ctx, tx, r, before, nil, actor, reason)
+	}
+	granted, err := s.grant(ctx, tx, r, f)
+	if err != nil {
+		return err
+	}
+	if !granted {
+		return s.move(ctx, tx, r, Waitlisted, nil, actor, reason)
+	}
+	if before == ToValidate || before == Offered {
+		return s.move(ctx, tx, r, ToValidate, nil, actor, reason)
+	}
+	return s.chargeAgain(ctx, tx, r, f, actor, reason)
+}
+
+// chargeAgain brings a registration that had been decided back to where its money puts it.
+func (s *Store) chargeAgain(ctx context.Context, tx db.Tx, r *Registration, f Facts, actor audit.Actor, reason string) error {
+	owed := r.PriceCents
+	if r.PriceCents > 0 {
+		d, err := s.charge(ctx, tx, r, actor)
+		if err != nil {
+			return err
+		}
+		b, err := ledger.BalanceOf(ctx, tx, d.ID)
+		if err != nil {
+			return err
+		}
+		owed = b.Owed()
+	}
+	if owed > 0 {
+		due := payBy(s.Now(), f)
+		return s.move(ctx, tx, r, AwaitingPayment, &due, actor, reason)
+	}
+	if err := task.Close(ctx, tx, task.RefundDue, "registration", r.ID.String(), actor.ID); err != nil {
+		return err
+	}
+	if err := place.Confirm(ctx, tx, r.ID); err != nil {
+		return err
+	}
+	return s.move(ctx, tx, r, Confirmed, nil, actor, reason)
+}
+
+// stateBefore is where a registration stood before it ended, as its history tells.
+func stateBefore(ctx context.Context, q db.Querier, id uuid.UUID) (State, error) {
+	var before State
+	err := q.QueryRow(ctx, `
+		SELECT from_state
+		FROM registration_event
+		WHERE registration_id = @id
+		ORDER BY id DESC
+		LIMIT 1`,
+		pgx.NamedArgs{"id": id}).Scan(&before)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && before == "" {
+		return "", problem.Conflict("registration.nothing_to_undo")
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading the history of registration %s: %w", id, err)
+	}
+	return before, nil
+}
