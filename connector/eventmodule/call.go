@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -28,7 +29,7 @@ func (c *call) arg(name string) any { return c.args[name] }
 // has tells whether the caller gave the argument.
 func (c *call) has(name string) bool { _, ok := c.args[name]; return ok }
 
-// int reads a whole number; absent, None and False are zero.
+// int reads a whole number; absent, None, False and ” are zero.
 func (c *call) int(name string) (int64, error) {
 	switch v := c.args[name].(type) {
 	case nil:
@@ -42,6 +43,10 @@ func (c *call) int(name string) (int64, error) {
 		return v, nil
 	case float64:
 		return max(0, int64(v)), nil
+	case string: // some clients send '' for what they leave out
+		if n, err := strconv.ParseInt(v, 10, 63); err == nil && n >= 0 || v == "" {
+			return n, nil
+		}
 	}
 	return 0, traceback(fmt.Sprintf("TypeError: %s is not a whole number: %s", name, pyRepr(c.args[name])))
 }

@@ -170,8 +170,9 @@ func (l *loader) resolve(ctx context.Context, rows []*loadRow, xmlids []string) 
 	if err != nil {
 		return err
 	}
+	gone := without(dbids, alive)
 	for _, r := range rows {
-		if r.dbid != 0 && !slices.Contains(alive, r.dbid) {
+		if r.dbid != 0 && slices.Contains(gone, r.dbid) {
 			l.report(r, ".id", fmt.Sprintf("Unknown database identifier '%d'", r.dbid))
 		}
 		if r.xmlid == "" {

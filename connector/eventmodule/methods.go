@@ -226,11 +226,10 @@ func runExists(ctx context.Context, e *env, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	alive := []int64{}
-	for _, id := range c.ids {
-		if slices.Contains(found, id) {
-			alive = append(alive, id)
-		}
+	gone := without(c.ids, found)
+	alive := without(c.ids, gone)
+	if alive == nil {
+		alive = []int64{}
 	}
 	return alive, nil
 }

@@ -116,7 +116,7 @@ func TestMethods(t *testing.T) {
 		if n := p.do("res.country", "search_count", []any{[]any{}}, object{{"limit", 4}}); n != int64(4) {
 			t.Errorf("search_count with a limit = %v", n)
 		}
-		for _, none := range []any{0, false} {
+		for _, none := range []any{0, false, "", "100"} {
 			if got := p.do("res.country", "search", []any{[]any{}}, object{{"limit", none}}).([]any); len(got) != 9 {
 				t.Errorf("limit %v gives %d rows", none, len(got))
 			}

@@ -127,9 +127,13 @@ func prepareRegistration(ctx context.Context, e *env, ids []int64, batch []map[s
 
 // without returns the elements of all that are not in some.
 func without(all, some []int64) []int64 {
+	have := make(map[int64]bool, len(some))
+	for _, id := range some {
+		have[id] = true
+	}
 	var rest []int64
 	for _, id := range all {
-		if !slices.Contains(some, id) {
+		if !have[id] {
 			rest = append(rest, id)
 		}
 	}
