@@ -1,7 +1,34 @@
 package eventmodule
 
+import "context"
+
 // Models around the event app, thin: what the event models point to, so that
 // a client can follow every relation.
+
+// contextOfUser answers what a client puts into the context of its calls.
+func contextOfUser(ctx context.Context, e *env, c *call) (any, error) {
+	rows, err := e.read(ctx, c.model, []int64{e.user.id}, []string{"lang", "tz"}, true)
+	if err != nil || len(rows) == 0 {
+		return object{}, err
+	}
+	return object{{"lang", rows[0].get("lang")}, {"tz", rows[0].get("tz")}, {"uid", e.user.id}}, nil
+}
+
+// userHasGroup tells by external id whether the caller is in one of the groups
+// this server knows.
+func userHasGroup(_ context.Context, e *env, c *call) (any, error) {
+	switch textOf(c.arg("group_ext_id")) {
+	case "base.group_user":
+		return true, nil
+	case "event.group_event_registration_desk":
+		return e.user.Admin || e.user.Desk, nil
+	case "base.group_partner_manager":
+		return e.user.Admin || e.user.ContactCreation, nil
+	case "event.group_event_user", "event.group_event_manager", "base.group_system", "base.group_erp_manager":
+		return e.user.Admin, nil
+	}
+	return false, nil
+}
 
 // tagModels are event.tag and event.tag.category.
 func tagModels() []*model {
@@ -165,6 +192,10 @@ func baseModels() []*model {
 				choice("lang", "Language", languages...).as(ofPartner("lang")).search(),
 				char("tz", "Timezone").as(ofPartner("tz")).search(),
 				boolean("share", "Share User").as(`FALSE`).keep(),
+			},
+			methods: map[string]method{
+				"context_get": {run: contextOfUser},
+				"has_group":   {params: []string{"group_ext_id"}, run: userHasGroup},
 			},
 		},
 		{

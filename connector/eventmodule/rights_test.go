@@ -74,6 +74,17 @@ func TestRights(t *testing.T) {
 			t.Errorf("check_access_rights(%s) = %v, want %v", op, got, want)
 		}
 	}
+	groups := map[string][]any{"event.group_event_registration_desk": {true, true}, "base.group_partner_manager": {false, true}, "event.group_event_manager": {false, true}, "no.group": {false, false}}
+	for group, want := range groups {
+		for i, login := range []string{"desk", "admin"} {
+			if got := p.as(login).do("res.users", "has_group", []any{group}, nil); got != want[i] {
+				t.Errorf("%s.has_group(%s) = %v, want %v", login, group, got, want[i])
+			}
+		}
+	}
+	if got := p.do("res.users", "context_get", []any{}, nil).(map[string]any); got["lang"] != "en_US" || got["uid"] != int64(2) {
+		t.Errorf("context_get = %v", got)
+	}
 	if _, err := p.as("desk").try("event.registration", "check_access_rights", []any{"unlink"}, nil); err == nil {
 		t.Error("check_access_rights did not raise")
 	}
