@@ -53,6 +53,8 @@ type Config struct {
 	Observe func(route, method string, status int, took time.Duration)
 	// InvoicePDF returns the kept bytes of an invoice, drawing them the first time. NotFound without the invoice.
 	InvoicePDF func(ctx context.Context, id uuid.UUID) ([]byte, error)
+	// Schedule is what runs by itself, for the system page.
+	Schedule []Scheduled
 }
 
 // server answers every request; it is safe for concurrent use.

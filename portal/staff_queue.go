@@ -1,0 +1,268 @@
+package portal
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"ribambelle/internal/camp"
+	"ribambelle/internal/civil"
+	"ribambelle/internal/enrol"
+	"ribambelle/internal/household"
+	"ribambelle/internal/locale"
+	"ribambelle/internal/medical"
+	"ribambelle/portal/form"
+)
+
+// queueSize is the number of registrations on one page of a queue.
+const queueSize = 50
+
+// staffList is one of the lists of registrations: which ones, in which order.
+type staffList struct {
+	name  string
+	where string // on registration r and camp c
+	order string
+}
+
+var staffLists = []staffList{
+	{"to_validate", `r.state IN ('submitted', 'to_validate')`, `r.state_since, r.id`},
+	{"awaiting_payment", `r.state = 'awaiting_payment'`, `r.due_at, r.id`},
+	{"late", `r.state = 'awaiting_payment' AND r.due_at < @now`, `r.due_at, r.id`},
+	{"waitlisted", `r.state IN ('waitlisted', 'offered')`, `c.begins_at, c.id, r.waiting_since, r.id`},
+	{"sheet", sheetWanted, `c.begins_at, r.id`},
+	{"confirmed", `r.state IN ('validated', 'confirmed', 'completed')`, `r.state_since DESC, r.id`},
+	{"over", `r.state IN ('refused', 'declined', 'expired', 'withdrawn', 'cancelled', 'camp_cancelled')`, `r.state_since DESC, r.id`},
+	{"all", `true`, `r.created_at DESC, r.id`},
+}
+
+// staffQueuePage is one list of registrations.
+type staffQueuePage struct {
+	staffPage
+	Name      string
+	Tabs      []chip
+	Camp      *camp.Camp // the list is of this camp alone
+	Rows      []queueRow
+	Total     int
+	Previous  string
+	Next      string
+	CanDecide bool
+}
+
+// queueRow is one registration in a list.
+type queueRow struct {
+	ID           uuid.UUID
+	ChildID      uuid.UUID
+	FirstName    string
+	LastName     string
+	BirthDate    civil.Date
+	CampID       uuid.UUID
+	CampName     string
+	AgeMin       *int
+	AgeMax       *int
+	Levels       []string
+	SheetDays    int
+	FirstDay     civil.Date
+	Payer        string
+	State        enrol.State
+	StateSince   time.Time
+	DueAt        *time.Time
+	WaitingSince *time.Time
+	StopOutID    *uuid.UUID
+	StopBackID   *uuid.UUID
+	Legs         int
+	Remark       string
+	Total        int
+
+	Level  string // of the child, in the school year of the camp
+	Age    int    // at the first session
+	Points []staffPoint
+}
+
+// staffPoint is one thing to know before deciding.
+type staffPoint struct{ Kind, Text string } // Kind: ok, wait, stop or info
+
+// Name is the child's name.
+func (r queueRow) Name() string { return r.FirstName + " " + r.LastName }
+
+// URL is the registration's page.
+func (r queueRow) URL() string { return "/gestion/inscriptions/" + r.ID.String() }
+
+// ToDecide reports whether the registration waits for a decision.
+func (r queueRow) ToDecide() bool { return r.State == enrol.ToValidate }
+
+// staffQueue shows one list: ?state=, ?camp=, ?page=.
+func (s *server) staffQueue(w http.ResponseWriter, r *http.Request) error {
+	in := form.Query(r)
+	q := staffLists[0]
+	if i := slices.IndexFunc(staffLists, func(q staffList) bool { return q.name == in.Text("state") }); i >= 0 {
+		q = staffLists[i]
+	}
+	campID := in.OptionalUUID("camp")
+	number := 1
+	if n, ok := in.Int("page"); ok && n > 1 && n < 100_000 {
+		number = n
+	}
+	current := "/gestion/inscriptions"
+	if slices.Contains([]string{"late", "waitlisted", "sheet"}, q.name) {
+		current += "?state=" + q.name
+	}
+	base, _, err := s.staff(r, s.locale(r).T("staff.queue."+q.name), current)
+	if err != nil {
+		return err
+	}
+	p := &staffQueuePage{staffPage: base, Name: q.name, CanDecide: s.can(r, mayDecide)}
+	if campID != nil {
+		c, err := s.Camp.Camp(r.Context(), *campID)
+		if err != nil {
+			return err
+		}
+		p.Camp, p.Title = &c, p.Title+" · "+c.Name
+	}
+	address := func(state string, page int) string {
+		v := url.Values{}
+		if state != staffLists[0].name {
+			v.Set("state", state)
+		}
+		if campID != nil {
+			v.Set("camp", campID.String())
+		}
+		if page > 1 {
+			v.Set("page", strconv.Itoa(page))
+		}
+		if len(v) == 0 {
+			return "/gestion/inscriptions"
+		}
+		return "/gestion/inscriptions?" + v.Encode()
+	}
+	for _, tab := range staffLists {
+		p.Tabs = append(p.Tabs, chip{URL: address(tab.name, 1), Text: p.L.T("staff.queue." + tab.name), On: tab.name == q.name})
+	}
+	p.Rows, err = s.staffRows(r.Context(), p.L, q.where+` AND (@camp::uuid IS NULL OR r.camp_id = @camp)`, q.order,
+		pgx.NamedArgs{"camp": campID, "limit": queueSize, "offset": (number - 1) * queueSize})
+	if err != nil {
+		return err
+	}
+	if len(p.Rows) > 0 {
+		p.Total = p.Rows[0].Total
+	}
+	if number > 1 {
+		p.Previous = address(q.name, number-1)
+	}
+	if number*queueSize < p.Total {
+		p.Next = address(q.name, number+1)
+	}
+	return s.render(w, r, http.StatusOK, "staff/queue", p)
+}
+
+// staffRows reads registrations with what the office must know of each. where and order are written in the
+// program; args may hold @limit and @offset, and @now is there.
+func (s *server) staffRows(ctx context.Context, l *locale.Locale, where, order string, args pgx.NamedArgs) ([]queueRow, error) {
+	args["now"] = s.Now()
+	if args["limit"] == nil {
+		args["limit"], args["offset"] = 500, 0
+	}
+	rows, err := s.DB.Query(ctx, `
+		SELECT r.id, r.child_id, k.first_name, k.last_name, k.birth_date, r.camp_id, c.name AS camp_name, c.age_min, c.age_max, c.levels, c.sheet_days,
+		  COALESCE((SELECT min(x.day) FROM camp_session x WHERE x.camp_id = c.id AND x.state <> 'cancelled'),
+		    (c.begins_at AT TIME ZONE 'Europe/Brussels')::date) AS first_day,
+		  btrim(g.first_name || ' ' || g.last_name) AS payer,
+		  r.state, r.state_since, r.due_at, r.waiting_since, r.stop_out_id, r.stop_back_id, r.remark,
+		  (SELECT count(DISTINCT t.direction)::int FROM leg JOIN trip t ON t.id = leg.trip_id WHERE leg.registration_id = r.id) AS legs,
+		  (count(*) OVER ())::int AS total
+		FROM registration r
+		JOIN camp c ON c.id = r.camp_id
+		JOIN child k ON k.id = r.child_id
+		JOIN guardian g ON g.id = r.payer_id
+		WHERE `+where+`
+		ORDER BY `+order+`
+		LIMIT @limit
+		OFFSET @offset`, args)
+	if err != nil {
+		return nil, fmt.Errorf("reading registrations: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByNameLax[queueRow])
+	if err != nil {
+		return nil, fmt.Errorf("reading registrations: %w", err)
+	}
+	return list, s.staffPoints(ctx, l, list)
+}
+
+// staffPoints adds level, age and what there is to know to each registration.
+func (s *server) staffPoints(ctx context.Context, l *locale.Locale, list []queueRow) error {
+	ids := make([]uuid.UUID, len(list))
+	years := map[int][]uuid.UUID{}
+	for i, r := range list {
+		ids[i] = r.ChildID
+		year := civil.SchoolYear(r.FirstDay)
+		years[year] = append(years[year], r.ChildID)
+	}
+	sheets, err := medical.Statuses(ctx, s.DB, ids)
+	if err != nil {
+		return err
+	}
+	levels := map[int]map[uuid.UUID]string{}
+	for year, children := range years {
+		if levels[year], err = household.LevelsIn(ctx, s.DB, children, year); err != nil {
+			return err
+		}
+	}
+	for i := range list {
+		r := &list[i]
+		r.Level, r.Age = levels[civil.SchoolYear(r.FirstDay)][r.ChildID], civil.AgeOn(r.BirthDate, r.FirstDay)
+		fresh := sheets[r.ChildID].FreshOn(r.FirstDay, r.SheetDays)
+		r.Points = staffPointsOf(l, *r, fresh)
+	}
+	return nil
+}
+
+// staffPointsOf is what the office weighs for one registration: age and level against the camp, the sheet, the bus.
+func staffPointsOf(l *locale.Locale, r queueRow, fresh bool) []staffPoint {
+	var points []staffPoint
+	reasons := enrol.Eligible(enrol.Facts{
+		Camp: camp.Camp{AgeMin: r.AgeMin, AgeMax: r.AgeMax, Levels: r.Levels}, Sessions: []camp.Session{{Day: r.FirstDay}},
+		Birth: r.BirthDate, Level: r.Level, Fresh: fresh,
+	})
+	for _, why := range reasons {
+		switch why.Rule {
+		case "age":
+			points = append(points, staffPoint{"stop", l.T("staff.point.age", r.Age)})
+		case "level":
+			points = append(points, staffPoint{"stop", l.T("staff.point.level", staffDash(r.Level))})
+		}
+	}
+	if fresh {
+		points = append(points, staffPoint{"ok", l.T("staff.point.sheet")})
+	} else {
+		points = append(points, staffPoint{"wait", l.T("staff.point.no_sheet")})
+	}
+	wanted := 0
+	for _, stop := range []*uuid.UUID{r.StopOutID, r.StopBackID} {
+		if stop != nil {
+			wanted++
+		}
+	}
+	switch {
+	case wanted > 0 && (r.Legs >= wanted || !r.State.Info().Place):
+		points = append(points, staffPoint{"ok", l.N("staff.point.bus", wanted)})
+	case wanted > 0:
+		points = append(points, staffPoint{"stop", l.T("staff.point.no_bus")})
+	}
+	if r.Remark != "" {
+		points = append(points, staffPoint{"info", l.T("staff.point.remark")})
+	}
+	return points
+}
+
+func staffDash(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}

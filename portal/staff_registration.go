@@ -1,0 +1,288 @@
+package portal
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"ribambelle/internal/camp"
+	"ribambelle/internal/civil"
+	"ribambelle/internal/enrol"
+	"ribambelle/internal/household"
+	"ribambelle/internal/ledger"
+	"ribambelle/internal/pay/transfer"
+	"ribambelle/internal/problem"
+	"ribambelle/portal/form"
+	"ribambelle/portal/page"
+)
+
+// staffRegistrationPage is everything about one registration.
+type staffRegistrationPage struct {
+	staffPage
+	Row           queueRow
+	Registration  enrol.Registration
+	Info          enrol.Info
+	Camp          camp.Camp
+	Guardians     []staffGuardian
+	Others        []queueRow // the child's other registrations
+	StopOut       string
+	StopBack      string
+	Money         *staffMoney
+	Form          *form.Form // of a payment seen by staff
+	Key           uuid.UUID
+	Timeline      []staffEvent
+	Tasks         []taskRow
+	CanDecide     bool
+	CanCash       bool
+	Mirrored      bool
+	WaitingBefore int // how many families wait before this one
+}
+
+// staffGuardian is an adult with a link to the child.
+type staffGuardian struct {
+	ID        uuid.UUID
+	FirstName string
+	LastName  string
+	Phone     string
+	Email     string
+	City      string
+	Basis     household.Basis
+	Rights    []string
+	PickUp    bool
+	Payer     bool
+}
+
+// Name is the guardian's name.
+func (g staffGuardian) Name() string { return g.FirstName + " " + g.LastName }
+
+// staffMoney is what is due for a registration and what was paid.
+type staffMoney struct {
+	DueID         uuid.UUID
+	Communication string
+	Lines         []staffMoneyLine
+	Balance       ledger.Balance
+	InvoiceID     *uuid.UUID
+	InvoiceNumber *string
+}
+
+type staffMoneyLine struct {
+	Kind   ledger.Kind
+	Cents  civil.Cents
+	Label  string
+	Source string
+	At     time.Time
+}
+
+// Signed is the amount as it counts for the family: what lowers the debt is negative.
+func (m staffMoneyLine) Signed() civil.Cents {
+	switch m.Kind {
+	case ledger.Reduction, ledger.WriteOff, ledger.Payment:
+		return -m.Cents
+	}
+	return m.Cents
+}
+
+// staffEvent is one change of a registration.
+type staffEvent struct {
+	FromState *enrol.State
+	ToState   enrol.State
+	At        time.Time
+	ActorKind string
+	ActorID   string
+	ActorName string // of an account, else ""
+	Reason    string
+}
+
+// staffRegistration shows one registration.
+func (s *server) staffRegistration(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.staffRegistrationOf(r, pathID(r))
+	if err != nil {
+		return err
+	}
+	return s.render(w, r, http.StatusOK, "staff/registration", p)
+}
+
+func (s *server) staffRegistrationOf(r *http.Request, id uuid.UUID) (*staffRegistrationPage, error) {
+	ctx := r.Context()
+	reg, err := s.Enrol.Registration(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	base, _, err := s.staff(r, "", "/gestion/inscriptions")
+	if err != nil {
+		return nil, err
+	}
+	p := &staffRegistrationPage{
+		staffPage: base, Registration: reg, Info: reg.State.Info(), Key: uuid.New(), Form: form.New(),
+		CanDecide: s.can(r, mayDecide), CanCash: s.can(r, mayCash),
+	}
+	list, err := s.staffRows(ctx, p.L, `r.child_id = @child`, `r.created_at DESC, r.id`, pgx.NamedArgs{"child": reg.ChildID})
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range list {
+		if row.ID == id {
+			p.Row = row
+		} else {
+			p.Others = append(p.Others, row)
+		}
+	}
+	p.Title = p.L.T("staff.registration.title", p.Row.Name(), p.Row.CampName)
+	p.Back = &page.Link{URL: "/gestion/inscriptions", Text: p.L.T("staff.queue.to_validate")}
+	if p.Camp, err = s.Camp.Camp(ctx, reg.CampID); err != nil {
+		return nil, err
+	}
+	if p.Guardians, err = s.staffGuardians(ctx, reg.ChildID, &reg.PayerID); err != nil {
+		return nil, err
+	}
+	if p.StopOut, p.StopBack, err = s.staffStops(ctx, reg); err != nil {
+		return nil, err
+	}
+	if p.Money, err = s.staffMoneyOf(ctx, id); err != nil {
+		return nil, err
+	}
+	if p.Money != nil && p.Money.Balance.Owed() > 0 {
+		p.Form.Set("amount", p.Money.Balance.Owed().Euros()).Set("source", "bank")
+	}
+	if p.Timeline, err = s.staffTimeline(ctx, id); err != nil {
+		return nil, err
+	}
+	if p.Tasks, err = s.tasksOf(ctx, `t.subject_kind = 'registration' AND t.subject_id = @subject`, pgx.NamedArgs{"subject": id.String()}); err != nil {
+		return nil, err
+	}
+	err = s.DB.QueryRow(ctx, `
+		SELECT EXISTS (SELECT 1 FROM odoo_link WHERE kind = 'registration' AND local_id = @id),
+		  (SELECT count(*)::int FROM registration w WHERE w.camp_id = @camp AND w.state = 'waitlisted' AND w.waiting_since < @since)`,
+		pgx.NamedArgs{"id": id, "camp": reg.CampID, "since": reg.WaitingSince}).Scan(&p.Mirrored, &p.WaitingBefore)
+	if err != nil {
+		return nil, fmt.Errorf("reading the mirror of registration %s: %w", id, err)
+	}
+	return p, nil
+}
+
+func (s *server) staffGuardians(ctx context.Context, childID uuid.UUID, payer *uuid.UUID) ([]staffGuardian, error) {
+	rows, err := s.DB.Query(ctx, `
+		SELECT g.id, g.first_name, g.last_name, g.phone, COALESCE(a.email, g.email) AS email, g.city, l.basis, l.rights,
+		  l.rights @> ARRAY['see', 'pick_up'] AS pick_up,
+		  COALESCE(g.id = @payer, false) AS payer
+		FROM guardianship l
+		JOIN guardian g ON g.id = l.guardian_id
+		LEFT JOIN account a ON a.id = g.account_id
+		WHERE l.child_id = @child
+		  AND l.valid_from <= @today
+		  AND (l.valid_until IS NULL OR l.valid_until >= @today)
+		ORDER BY payer DESC, g.last_name, g.first_name, g.id`,
+		pgx.NamedArgs{"child": childID, "payer": payer, "today": s.today()})
+	if err != nil {
+		return nil, fmt.Errorf("reading the guardians of child %s: %w", childID, err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[staffGuardian])
+	if err != nil {
+		return nil, fmt.Errorf("reading the guardians of child %s: %w", childID, err)
+	}
+	return list, nil
+}
+
+// staffStops returns the names of the stops that were asked for, "" for no bus in that direction.
+func (s *server) staffStops(ctx context.Context, r enrol.Registration) (out, back string, err error) {
+	err = s.DB.QueryRow(ctx, `
+		SELECT COALESCE((SELECT name FROM bus_stop WHERE id = @out), ''), COALESCE((SELECT name FROM bus_stop WHERE id = @back), '')`,
+		pgx.NamedArgs{"out": r.StopOutID, "back": r.StopBackID}).Scan(&out, &back)
+	if err != nil {
+		return "", "", fmt.Errorf("reading the stops of registration %s: %w", r.ID, err)
+	}
+	return out, back, nil
+}
+
+// staffMoneyOf returns what is due for a registration with its lines, nil before anything is due.
+func (s *server) staffMoneyOf(ctx context.Context, id uuid.UUID) (*staffMoney, error) {
+	d, err := ledger.DueOf(ctx, s.DB, id)
+	if problem.Is(err, problem.KindNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	m := &staffMoney{DueID: d.ID, Communication: transfer.Communication(d.Communication).String()}
+	if m.Balance, err = ledger.BalanceOf(ctx, s.DB, d.ID); err != nil {
+		return nil, err
+	}
+	rows, err := s.DB.Query(ctx, `
+		SELECT kind, cents, label, source, at
+		FROM ledger_line
+		WHERE due_id = @due
+		ORDER BY at, id`,
+		pgx.NamedArgs{"due": d.ID})
+	if err != nil {
+		return nil, fmt.Errorf("reading the lines of due %s: %w", d.ID, err)
+	}
+	if m.Lines, err = pgx.CollectRows(rows, pgx.RowToStructByName[staffMoneyLine]); err != nil {
+		return nil, fmt.Errorf("reading the lines of due %s: %w", d.ID, err)
+	}
+	err = s.DB.QueryRow(ctx, `
+		SELECT (SELECT id FROM invoice WHERE due_id = @due), (SELECT content->>'Number' FROM invoice WHERE due_id = @due)`,
+		pgx.NamedArgs{"due": d.ID}).Scan(&m.InvoiceID, &m.InvoiceNumber)
+	if err != nil {
+		return nil, fmt.Errorf("reading the invoice of due %s: %w", d.ID, err)
+	}
+	return m, nil
+}
+
+func (s *server) staffTimeline(ctx context.Context, id uuid.UUID) ([]staffEvent, error) {
+	rows, err := s.DB.Query(ctx, `
+		SELECT e.from_state, e.to_state, e.at, e.actor_kind, e.actor_id, COALESCE(a.name, '') AS actor_name, e.reason
+		FROM registration_event e
+		LEFT JOIN account a ON e.actor_kind = 'account' AND a.id::text = e.actor_id
+		WHERE e.registration_id = @id
+		ORDER BY e.id`,
+		pgx.NamedArgs{"id": id})
+	if err != nil {
+		return nil, fmt.Errorf("reading the history of registration %s: %w", id, err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[staffEvent])
+	if err != nil {
+		return nil, fmt.Errorf("reading the history of registration %s: %w", id, err)
+	}
+	return list, nil
+}
+
+// staffPayment books money that staff saw on the account or at the counter, once however often the form is sent.
+func (s *server) staffPayment(w http.ResponseWriter, r *http.Request) error {
+	f, err := form.Read(r)
+	if err != nil {
+		return err
+	}
+	id := pathID(r)
+	due, err := ledger.DueOf(r.Context(), s.DB, id)
+	if err != nil {
+		return err
+	}
+	cents := f.Cents("amount")
+	key, ok := f.UUID("key")
+	if !ok {
+		f.Add("", "form.unreadable")
+	}
+	if f.OK() {
+		_, account := s.actorOf(r)
+		if err := f.Take(s.Enrol.RecordPayment(r.Context(), account, due.ID, cents, f.Text("source"), key)); err != nil {
+			return err
+		}
+	}
+	if !f.OK() {
+		p, err := s.staffRegistrationOf(r, id)
+		if err != nil {
+			return err
+		}
+		p.Form = f
+		if ok {
+			p.Key = key
+		}
+		return s.refuse(w, r, "staff/registration", f, p)
+	}
+	s.flash(w, "flash.payment_recorded")
+	return seeOther(w, r, "/gestion/inscriptions/"+id.String())
+}

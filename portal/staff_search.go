@@ -1,0 +1,300 @@
+package portal
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/text/unicode/norm"
+
+	"ribambelle/internal/civil"
+	"ribambelle/internal/locale"
+	"ribambelle/internal/pay/transfer"
+	"ribambelle/portal/form"
+	"ribambelle/portal/page"
+)
+
+// mostFound bounds what a search shows.
+const mostFound = 30
+
+// staffSearchPage finds children and adults by parts of their names, forgiving accents and a slip of the keyboard.
+type staffSearchPage struct {
+	staffPage
+	Query     string
+	Form      *form.Form
+	Asked     bool
+	Children  []foundChild
+	Guardians []foundGuardian
+	Payments  []queueRow // the registration whose structured communication was asked for
+}
+
+// foundChild is a child with the places asked for.
+type foundChild struct {
+	ID        uuid.UUID
+	FirstName string
+	LastName  string
+	BirthDate civil.Date
+	Open      int // registrations that are neither over nor completed
+	score     int
+}
+
+// foundGuardian is an adult with the children that are linked to them.
+type foundGuardian struct {
+	ID        uuid.UUID
+	FirstName string
+	LastName  string
+	Phone     string
+	City      string
+	ChildIDs  []uuid.UUID
+	Children  []string
+	score     int
+}
+
+// Links pairs the children's names with their pages.
+func (g foundGuardian) Links() []page.Link {
+	links := make([]page.Link, len(g.ChildIDs))
+	for i := range g.ChildIDs {
+		links[i] = page.Link{URL: "/gestion/enfants/" + g.ChildIDs[i].String(), Text: g.Children[i]}
+	}
+	return links
+}
+
+// staffSearch shows what is found for ?q=: words of a name, digits of a telephone number, or a structured communication.
+func (s *server) staffSearch(w http.ResponseWriter, r *http.Request) error {
+	in := form.Query(r)
+	base, _, err := s.staff(r, s.locale(r).T("staff.search.title"), "/gestion/recherche")
+	if err != nil {
+		return err
+	}
+	p := &staffSearchPage{staffPage: base, Query: in.Text("q"), Form: in}
+	words := foldWords(p.Query)
+	p.Asked = len(words) > 0
+	if p.Asked && len(p.Query) <= 100 {
+		if err := s.findPeople(r.Context(), p, words); err != nil {
+			return err
+		}
+		if c, err := transfer.Parse(p.Query); err == nil {
+			p.Payments, err = s.staffRows(r.Context(), p.L, `r.id = (SELECT d.registration_id FROM due d WHERE d.communication = @communication)`, `r.id`,
+				pgx.NamedArgs{"communication": c.Digits()})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return s.render(w, r, http.StatusOK, "staff/search", p)
+}
+
+// findPeople compares every name with the words that were typed. A commune has thousands of names, not millions: this
+// takes milliseconds, and needs no extension of the database.
+func (s *server) findPeople(ctx context.Context, p *staffSearchPage, words []string) error {
+	rows, err := s.DB.Query(ctx, `
+		SELECT k.id, k.first_name, k.last_name, k.birth_date,
+		  (SELECT count(*)::int FROM registration r WHERE r.child_id = k.id
+		   AND r.state IN ('submitted', 'to_validate', 'validated', 'awaiting_payment', 'waitlisted', 'offered', 'confirmed')) AS open
+		FROM child k`)
+	if err != nil {
+		return fmt.Errorf("searching the children: %w", err)
+	}
+	var c foundChild
+	_, err = pgx.ForEachRow(rows, []any{&c.ID, &c.FirstName, &c.LastName, &c.BirthDate, &c.Open}, func() error {
+		if c.score = score(words, foldWords(c.FirstName+" "+c.LastName)); c.score >= 0 {
+			p.Children = append(p.Children, c)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("searching the children: %w", err)
+	}
+	slices.SortStableFunc(p.Children, func(a, b foundChild) int {
+		return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(a.LastName, b.LastName), cmp.Compare(a.FirstName, b.FirstName))
+	})
+	p.Children = p.Children[:min(len(p.Children), mostFound)]
+
+	rows, err = s.DB.Query(ctx, `
+		SELECT g.id, g.first_name, g.last_name, g.phone, g.city,
+		  array_remove(array_agg(k.id ORDER BY k.first_name, k.id), NULL) AS child_ids,
+		  array_remove(array_agg(k.first_name || ' ' || k.last_name ORDER BY k.first_name, k.id), NULL) AS children
+		FROM guardian g
+		LEFT JOIN guardianship l
+		  ON l.guardian_id = g.id
+		  AND l.valid_from <= @today
+		  AND (l.valid_until IS NULL OR l.valid_until >= @today)
+		LEFT JOIN child k ON k.id = l.child_id
+		GROUP BY g.id`,
+		pgx.NamedArgs{"today": s.today()})
+	if err != nil {
+		return fmt.Errorf("searching the adults: %w", err)
+	}
+	var g foundGuardian
+	phone := digits(p.Query)
+	_, err = pgx.ForEachRow(rows, []any{&g.ID, &g.FirstName, &g.LastName, &g.Phone, &g.City, &g.ChildIDs, &g.Children}, func() error {
+		g.score = score(words, foldWords(g.FirstName+" "+g.LastName))
+		if g.score < 0 && len(phone) >= 6 && strings.HasSuffix(digits(g.Phone), strings.TrimPrefix(phone, "0")) {
+			g.score = 0
+		}
+		if g.score >= 0 {
+			one := g
+			one.ChildIDs, one.Children = slices.Clone(g.ChildIDs), slices.Clone(g.Children)
+			p.Guardians = append(p.Guardians, one)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("searching the adults: %w", err)
+	}
+	slices.SortStableFunc(p.Guardians, func(a, b foundGuardian) int {
+		return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(a.LastName, b.LastName), cmp.Compare(a.FirstName, b.FirstName))
+	})
+	p.Guardians = p.Guardians[:min(len(p.Guardians), mostFound)]
+	return nil
+}
+
+func digits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, s)
+}
+
+// foldWords returns the words of a name in lower case without accents: "Noël-Élise" is "noel" and "elise".
+func foldWords(s string) []string {
+	s = strings.NewReplacer("œ", "oe", "Œ", "oe", "æ", "ae", "Æ", "ae", "ß", "ss", "ø", "o", "Ø", "o", "ł", "l", "Ł", "l").Replace(s)
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.Is(unicode.Mn, r) || r == '\'' || r == '’':
+			return -1
+		case unicode.IsLetter(r) || unicode.IsDigit(r):
+			return unicode.ToLower(r)
+		}
+		return ' '
+	}, norm.NFD.String(s))
+	return strings.Fields(s)
+}
+
+// score says how far a name is from what was typed, 0 for the beginning of every word; -1 is another name. Each typed
+// word must be found: the beginning of a word, or a word at one slip (two in long words).
+func score(typed, name []string) int {
+	total := 0
+	for _, t := range typed {
+		best := -1
+		for _, n := range name {
+			d := -1
+			switch slips := distance(t, n); {
+			case strings.HasPrefix(n, t):
+				d = 0
+			case slips <= allowed(t):
+				d = slips
+			case len([]rune(n)) > len([]rune(t)) && distance(t, string([]rune(n)[:len([]rune(t))])) <= allowed(t)-1:
+				d = allowed(t)
+			}
+			if d >= 0 && (best < 0 || d < best) {
+				best = d
+			}
+		}
+		if best < 0 {
+			return -1
+		}
+		total += best
+	}
+	return total
+}
+
+// allowed is how many slips a typed word may have.
+func allowed(t string) int {
+	switch n := len([]rune(t)); {
+	case n <= 3:
+		return 0
+	case n <= 6:
+		return 1
+	}
+	return 2
+}
+
+// distance counts the letters to add, leave out, change or swap with their neighbour between two words (optimal string
+// alignment).
+func distance(a, b string) int {
+	x, y := []rune(a), []rune(b)
+	if len(x)-len(y) > 2 || len(y)-len(x) > 2 {
+		return 3
+	}
+	before, last, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range x {
+		row[0] = i + 1
+		for j := range y {
+			cost := 1
+			if x[i] == y[j] {
+				cost = 0
+			}
+			row[j+1] = min(row[j]+1, last[j+1]+1, last[j]+cost)
+			if i > 0 && j > 0 && x[i] == y[j-1] && x[i-1] == y[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(y)]
+}
+
+// staffChildPage is a child with its adults and registrations.
+type staffChildPage struct {
+	staffPage
+	FirstName string
+	LastName  string
+	BirthDate civil.Date
+	Guardians []staffGuardian
+	Rows      []queueRow
+}
+
+// staffChild shows a child. Medical values are not here: the office sees only whether a sheet is up to date.
+func (s *server) staffChild(w http.ResponseWriter, r *http.Request) error {
+	base, _, err := s.staff(r, "", "/gestion/recherche")
+	if err != nil {
+		return err
+	}
+	p := &staffChildPage{staffPage: base}
+	id := pathID(r)
+	if err := s.readChild(r.Context(), p.L, id, p); err != nil {
+		return err
+	}
+	p.Title = p.FirstName + " " + p.LastName
+	p.Back = &page.Link{URL: "/gestion/recherche", Text: p.L.T("staff.search.title")}
+	return s.render(w, r, http.StatusOK, "staff/child", p)
+}
+
+func (s *server) readChild(ctx context.Context, l *locale.Locale, id uuid.UUID, p *staffChildPage) error {
+	rows, err := s.DB.Query(ctx, `
+		SELECT first_name, last_name, birth_date
+		FROM child
+		WHERE id = @id`,
+		pgx.NamedArgs{"id": id})
+	if err != nil {
+		return fmt.Errorf("reading child %s: %w", id, err)
+	}
+	found := false
+	_, err = pgx.ForEachRow(rows, []any{&p.FirstName, &p.LastName, &p.BirthDate}, func() error {
+		found = true
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading child %s: %w", id, err)
+	}
+	if !found {
+		return errNoChild
+	}
+	if p.Guardians, err = s.staffGuardians(ctx, id, nil); err != nil {
+		return err
+	}
+	p.Rows, err = s.staffRows(ctx, l, `r.child_id = @child`, `r.created_at DESC, r.id`, pgx.NamedArgs{"child": id})
+	return err
+}
