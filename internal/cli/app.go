@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/url"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,10 +23,12 @@ import (
 	"ribambelle/internal/ledger"
 	"ribambelle/internal/mail"
 	"ribambelle/internal/medical"
+	"ribambelle/internal/notice"
 	"ribambelle/internal/pay/mollie"
 	"ribambelle/internal/seal"
 	"ribambelle/internal/transport"
 	"ribambelle/reports"
+	campsync "ribambelle/sync"
 )
 
 // app is everything a command may need, wired together. Fields that the configuration leaves out are nil.
@@ -48,22 +52,40 @@ type app struct {
 	ledger    *ledger.Store
 	enrol     *enrol.Store
 	reports   *reports.Store
+	notice    *notice.Store
+	sync      *campsync.Syncer // nil: not mirrored
 
 	odoo     *connector.Client // nil: not mirrored
 	sender   *mail.Sender      // nil: no mail leaves
 	provider *mollie.Client    // nil: transfer and counter
 }
 
+// options is what a command asks of openApp.
+type options struct {
+	demo    bool       // --demo was given
+	serving bool       // refuses what a single command may do: no mail server, a demo's home with real addresses
+	level   slog.Level // from which the log is written
+}
+
 // openApp opens the home or the given database, the keys, the demo's simulators and the rooms. The private database is
 // migrated; a given one must be up to date. Close the app when done.
-func openApp(r *run, askDemo bool) (_ *app, err error) {
-	a := &app{config: r.config, home: &home{dir: r.config.Home}, log: newLogger(r.log), now: time.Now}
+func openApp(r *run, o options) (_ *app, err error) {
+	a := &app{config: r.config, home: &home{dir: r.config.Home}, log: newLogger(r.log, o.level), now: time.Now}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
 		}
 	}()
-	if a.demo, err = a.home.demo(a.config, askDemo); err != nil {
+	if a.demo, err = a.home.demo(a.config, o.demo); err != nil {
+		return nil, err
+	}
+	if o.serving && a.demo && !o.demo && a.config.outside() {
+		return nil, fmt.Errorf("the home %s holds a demo, which must not reach the world outside: set another RIBAMBELLE_HOME, or give --demo", a.home.dir)
+	}
+	if o.serving && !a.demo && a.config.SMTPURL == "" {
+		return nil, errors.New("SMTP_URL is not set: sign-up, reminders and invoices need mail (ribambelle serve --demo shows everything without)")
+	}
+	if err := a.home.remember(a.config, a.demo); err != nil {
 		return nil, err
 	}
 	if a.demo {
@@ -187,8 +209,33 @@ func (a *app) openRooms() {
 	a.enrol = &enrol.Store{DB: a.db, Now: a.now, Jobs: a.jobs, Households: a.household}
 	if a.provider != nil {
 		a.enrol.Provider = a.provider
-		a.enrol.WebhookURL = a.config.PublicURL + "/webhooks/mollie"
+		a.enrol.WebhookURL = a.webhookURL()
 	}
+	var sender notice.Sender // an interface that holds a nil *mail.Sender would not be nil
+	if a.sender != nil {
+		sender = a.sender
+	}
+	a.notice = notice.New(a.db, a.now, a.jobs, sender, a.account, a.reports, a.config.PublicURL, a.log)
+	if a.odoo != nil {
+		a.sync = &campsync.Syncer{DB: a.db, Now: a.now, Odoo: a.odoo, Camps: a.camp, Enrol: a.enrol, Households: a.household, Log: a.log}
+	}
+}
+
+// webhookPath is the portal's door for the payment provider.
+const webhookPath = "/paiements/mollie/notification"
+
+// webhookURL is where the payment provider signals, "" when it could not reach us: the sweep does without. The demo's
+// provider runs on this machine.
+func (a *app) webhookURL() string {
+	u, err := url.Parse(a.config.PublicURL)
+	if err != nil {
+		return ""
+	}
+	ip := net.ParseIP(u.Hostname())
+	if local := u.Hostname() == "localhost" || ip != nil && (ip.IsLoopback() || ip.IsPrivate()); local && !a.demo {
+		return ""
+	}
+	return a.config.PublicURL + webhookPath
 }
 
 // close gives everything back, the private cluster last.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"ribambelle/internal/db"
@@ -26,7 +27,7 @@ func fault(format string, args ...any) finding { return finding{true, fmt.Sprint
 // Run prints one line for each part and ends with 1 when one is at fault. A part that rests on a faulty one is
 // faulty, too.
 func (checkCommand) Run(r *run) (err error) {
-	a := &app{config: r.config, home: &home{dir: r.config.Home}, log: newLogger(r.log), now: time.Now}
+	a := &app{config: r.config, home: &home{dir: r.config.Home}, log: newLogger(r.log, slog.LevelWarn), now: time.Now}
 	defer func() { err = errors.Join(err, a.close()) }()
 	bad := false
 	for _, part := range []struct {
@@ -61,6 +62,9 @@ func (checkCommand) Run(r *run) (err error) {
 func (a *app) checkConfiguration(ctx context.Context) finding {
 	var err error
 	if a.demo, err = a.home.demo(a.config, false); err != nil {
+		return fault("%v", err)
+	}
+	if err := a.home.remember(a.config, a.demo); err != nil {
 		return fault("%v", err)
 	}
 	if !a.demo {

@@ -18,10 +18,13 @@ import (
 type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Serve the portal, its jobs and its schedule."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to this program's version."`
+	Sync    syncCommand    `cmd:"" help:"Pull camps from Odoo and push registrations to it, now."`
 	Odoo    struct {
 		Check odooCheckCommand `cmd:"" help:"Say which Odoo answers, what this user may do there, and what will not work."`
 		Serve odooServeCommand `cmd:"" help:"Run the built-in event module alone, on Odoo's wire."`
 	} `cmd:"" help:"Odoo and its stand-in."`
+	Report  reportCommand  `cmd:"" help:"Make a document, or list the documents there are."`
+	Remind  remindCommand  `cmd:"" help:"Enqueue the reminders that are due at a time."`
 	Check   checkCommand   `cmd:"" help:"Check configuration, database, schema, keys, Odoo, SMTP and payment provider."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
@@ -43,7 +46,6 @@ func Main(args []string) int {
 		kong.Name("ribambelle"),
 		kong.Description("Holiday camps of a town, side by side with its Odoo.\n\n"+environment()),
 		kong.Exit(func(n int) { code = n }),
-		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: false}),
 	)
 	if err != nil {

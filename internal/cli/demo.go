@@ -99,6 +99,7 @@ func (a *app) furnish(ctx context.Context) error {
 	}{
 		{"settings", a.demoSettings},
 		{"people", a.demoPeople},
+		{"camps", a.demoCamps},
 	} {
 		if err := a.once(ctx, step.name, step.make); err != nil {
 			return fmt.Errorf("furnishing the demo's %s: %w", step.name, err)

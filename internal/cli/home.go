@@ -113,8 +113,8 @@ func (h *home) save(r record) error {
 	return nil
 }
 
-// demo decides whether this installation pretends, and remembers it: asked for, recorded, or nothing of the world
-// outside is configured. It refuses to mix the data of the two kinds.
+// demo decides whether this installation pretends: asked for, recorded, or nothing of the world outside is configured.
+// It refuses to mix the data of the two kinds, and changes nothing.
 func (h *home) demo(c Config, asked bool) (bool, error) {
 	if c.DatabaseURL != "" { // the home holds no data of ours
 		return asked, nil
@@ -125,10 +125,18 @@ func (h *home) demo(c Config, asked bool) (bool, error) {
 	}
 	switch {
 	case r == nil:
-		pretend := asked || !c.outside()
-		return pretend, h.save(record{Demo: pretend})
+		return asked || !c.outside(), nil
 	case asked && !r.Demo:
 		return false, fmt.Errorf("the home %s holds the data of real families: set another RIBAMBELLE_HOME for a demo", h.dir)
 	}
 	return r.Demo, nil
+}
+
+// remember records in a new home which kind it is.
+func (h *home) remember(c Config, demo bool) error {
+	r, err := h.record()
+	if err != nil || r != nil || c.DatabaseURL != "" && !demo {
+		return err
+	}
+	return h.save(record{Demo: demo})
 }

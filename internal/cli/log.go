@@ -9,8 +9,8 @@ import (
 
 // newLogger returns the process's log: JSON lines, without what must never stand in a log. The rooms do not log such
 // values; this is the net below them.
-func newLogger(w io.Writer) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{ReplaceAttr: redactAttr}))
+func newLogger(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: redactAttr}))
 }
 
 const redacted = "[redacted]"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"ribambelle/connector"
@@ -15,7 +16,7 @@ func openOdoo(r *run) (*connector.Client, func() error, error) {
 	h := &home{dir: config.Home}
 	done := h.close
 	if config.OdooURL == "" {
-		sims, err := h.simulate(r.ctx, newLogger(r.log))
+		sims, err := h.simulate(r.ctx, newLogger(r.log, slog.LevelWarn))
 		if err != nil {
 			return nil, nil, errors.Join(err, h.close())
 		}

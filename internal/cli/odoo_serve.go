@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"ribambelle/connector/eventmodule"
 	"ribambelle/internal/db"
@@ -29,7 +30,7 @@ func (c odooServeCommand) Run(r *run) (err error) {
 		return err
 	}
 	defer l.Close()
-	log := newLogger(r.log)
+	log := newLogger(r.log, slog.LevelWarn)
 	h := &home{dir: r.config.Home}
 	defer func() { err = errors.Join(err, h.close()) }()
 	url, err := h.database(r.ctx, "odoo_"+c.DB)

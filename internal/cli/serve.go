@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -35,14 +36,15 @@ func (c serveCommand) Run(r *run) (err error) {
 		}
 		defer metrics.Close()
 	}
-	a, err := openApp(r, c.Demo)
+	o := options{demo: c.Demo, serving: true}
+	if c.Demo { // the terminal belongs to the addresses and accounts
+		o.level = slog.LevelWarn
+	}
+	a, err := openApp(r, o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.close()) }()
-	if a.sender == nil {
-		return errors.New("SMTP_URL is not set: sign-up, reminders and invoices need mail (ribambelle serve --demo shows everything without)")
-	}
 	return a.serve(r, l, metrics)
 }
 
@@ -62,6 +64,7 @@ func (a *app) serve(r *run, l, metrics net.Listener) error {
 		Ready:      func(ctx context.Context) error { return db.CheckSchema(ctx, a.db) },
 		Observe:    m.observe,
 		InvoicePDF: a.invoicePDF,
+		Schedule:   a.scheduled(),
 	})
 	if err != nil {
 		return err
@@ -110,6 +113,15 @@ func (a *app) schedule() []campcron.Entry {
 		return campcron.Schedule
 	}
 	return slices.DeleteFunc(slices.Clone(campcron.Schedule), func(e campcron.Entry) bool { return strings.HasPrefix(e.Name, "sync_") })
+}
+
+// scheduled tells the system page when each entry is due.
+func (a *app) scheduled() []portal.Scheduled {
+	var all []portal.Scheduled
+	for _, e := range a.schedule() {
+		all = append(all, portal.Scheduled{Name: e.Name, Next: func(now time.Time) (time.Time, error) { return campcron.Next(e.Spec, now) }})
+	}
+	return all
 }
 
 func stopJobs(jobs *job.Client) {

@@ -10,7 +10,8 @@ import (
 
 // workers names what each job does. A job whose worker is not here stays in the queue for a process that has it.
 func (a *app) workers() []func(*river.Workers) {
-	return []func(*river.Workers){
+	rooms := []func(*river.Workers){
+		a.notice.Register,
 		worker(func(ctx context.Context, _ job.ExpireDue) error {
 			if _, err := a.enrol.Expire(ctx); err != nil {
 				return err
@@ -29,18 +30,16 @@ func (a *app) workers() []func(*river.Workers) {
 			_, err = a.enrol.CheckPayment(ctx, id)
 			return err
 		}),
-		worker(func(ctx context.Context, _ job.PushSoon) error {
-			if a.odoo == nil { // not mirrored
-				return nil
-			}
-			_, err := a.jobs.Insert(ctx, job.SyncPush{}, nil)
-			return err
-		}),
 		worker(func(ctx context.Context, _ job.PaymentSweep) error {
 			_, err := a.enrol.SweepPayments(ctx)
 			return err
 		}),
 	}
+	if a.sync != nil {
+		return append(rooms, a.sync.Register)
+	}
+	// Not mirrored: what enrolment asks for is dropped, or it would pile up for ever.
+	return append(rooms, worker(func(context.Context, job.PushSoon) error { return nil }))
 }
 
 // worker registers a function as the worker of the jobs with arguments of type T.
