@@ -183,10 +183,8 @@ func (s *Store) rewish(ctx context.Context, tx db.Tx, r *Registration, f Facts, 
 	if err != nil {
 		return err
 	}
-	if _, err := ledger.DueOf(ctx, tx, r.ID); err == nil && total(lines) != r.PriceCents {
+	if total(lines) != r.PriceCents && !r.undecided() {
 		return problem.Conflict("registration.price_would_change") // money: staff decide
-	} else if err != nil && !problem.Is(err, problem.KindNotFound) {
-		return err
 	}
 	w, err := wanted(ctx, tx, f.Camp, f.Ticket, v)
 	if err != nil {
@@ -210,6 +208,11 @@ func (s *Store) rewish(ctx context.Context, tx db.Tx, r *Registration, f Facts, 
 		return fmt.Errorf("changing the bus of registration %s: %w", r.ID, err)
 	}
 	return audit.Record(ctx, tx, actor, "registration.bus_changed", "registration", r.ID.String(), map[string]any{"out": v.stopOut, "back": v.stopBack})
+}
+
+// undecided reports whether a registration's price was neither charged nor found to be nothing.
+func (r *Registration) undecided() bool {
+	return r.State == ToValidate || r.State == Waitlisted || r.State == Offered
 }
 
 // regrant gives up a registration's places and takes those it now wants; Conflict when one is missing.

@@ -80,6 +80,13 @@ func (w *World) Pass(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
+// Rewind sets the clock back to Start.
+func (w *World) Rewind() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = Start
+}
+
 // Camp makes a week from 5 to 9 July 2027, 9:00 to 16:00, for P1 to P6, at 60,00 €; max 0 is unlimited.
 func (w *World) Camp(t testing.TB, name string, maximum int) camp.Camp {
 	t.Helper()
