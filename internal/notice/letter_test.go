@@ -389,11 +389,13 @@ func TestSaveRule(t *testing.T) {
 	}
 }
 
-// TestWords: every letter has all its words in French.
+// TestWords: every letter has all its words in French, and the other languages have every word of French.
 func TestWords(t *testing.T) {
 	t.Parallel()
-	keys := []string{"account_confirm", "account_known", "account_reset", templateInvoice, TriggerSheetStale, TriggerCampSoon, TriggerPaymentDue,
-		"registration_to_validate.again", "registration_awaiting_payment.told", "registration_expired.offer", "registration_over.told"}
+	keys := []string{
+		"account_confirm", "account_known", "account_reset", templateInvoice, TriggerSheetStale, "sheet_stale.new", TriggerCampSoon, TriggerPaymentDue,
+		"registration_to_validate.again", "registration_awaiting_payment.told", "registration_expired.offer", "registration_over.told",
+	}
 	for _, state := range told {
 		keys = append(keys, templateRegistration+string(state))
 	}
@@ -402,6 +404,13 @@ func TestWords(t *testing.T) {
 		for _, part := range []string{"subject", "title", "body", "button"} {
 			if name := "notice." + key + "." + part; !fr.Has(name) {
 				t.Errorf("French lacks %s", name)
+			}
+		}
+	}
+	for _, lang := range locale.Languages[1:] {
+		for _, key := range fr.Keys() {
+			if strings.HasPrefix(key, "notice.") && !locale.For(lang).Has(key) {
+				t.Errorf("%s lacks %s", lang, key)
 			}
 		}
 	}

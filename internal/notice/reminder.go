@@ -37,7 +37,7 @@ func (s *Store) about(ctx context.Context, tx db.Tx, m message) (uuid.UUID, erro
 	return id, nil
 }
 
-// sheetLetter asks to confirm a child's medical sheet, if it still does not count for a coming camp of the child. It
+// sheetLetter asks to confirm a child's medical sheet, or to fill in the first one, if it still does not count for a coming camp of the child. It
 // says nothing of what stands in the sheet.
 func (s *Store) sheetLetter(ctx context.Context, tx db.Tx, m message, to person, loc *locale.Locale) (letter, error) {
 	childID, err := s.about(ctx, tx, m)
@@ -71,10 +71,18 @@ func (s *Store) sheetLetter(ctx context.Context, tx db.Tx, m message, to person,
 	if err != nil {
 		return letter{}, err
 	}
-	return letter{
+	sheets, err := medical.Statuses(ctx, tx, []uuid.UUID{childID})
+	if err != nil {
+		return letter{}, err
+	}
+	l := letter{
 		key: m.Template, args: append(p.args(loc), loc.Day(p.First)), facts: p.facts(loc), button: pathSheet(childID),
 		after: []string{loc.T("notice.sheet_stale.after")},
-	}, nil
+	}
+	if sheets[childID].Version == 0 {
+		l.key += ".new"
+	}
+	return l, nil
 }
 
 // soonLetter says what a family needs for a camp that is about to begin.

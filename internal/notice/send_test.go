@@ -14,10 +14,13 @@ import (
 	"github.com/riverqueue/river"
 
 	"ribambelle/internal/account"
+	"ribambelle/internal/audit"
+	"ribambelle/internal/camp"
 	"ribambelle/internal/civil"
 	"ribambelle/internal/job"
 	"ribambelle/internal/mail"
 	"ribambelle/internal/mail/maildrop"
+	"ribambelle/internal/problem"
 	"ribambelle/internal/task"
 )
 
@@ -147,6 +150,77 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestRetry(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := reminder(t, b)
+	actor := audit.Command("test")
+	if err := b.Retry(t.Context(), actor, uuid.New()); !problem.Is(err, problem.KindNotFound) {
+		t.Errorf("an unknown message gives %v", err)
+	}
+	if err := b.Retry(t.Context(), actor, id); !problem.Is(err, problem.KindConflict) {
+		t.Errorf("a message that waits gives %v", err)
+	}
+	b.drop.Script(maildrop.Refusal{Stage: maildrop.StageRcpt, Code: 550})
+	if err := b.Send(t.Context(), id, false); err != nil || b.tasks(t, task.MailFailed) != 1 {
+		t.Fatalf("%v, %d tasks", err, b.tasks(t, task.MailFailed))
+	}
+	if err := b.Retry(t.Context(), actor, id); err != nil {
+		t.Fatal(err)
+	}
+	if n := b.count(t, `SELECT count(*) FROM river_job WHERE kind = 'message_send'`); n != 2 || b.tasks(t, task.MailFailed) != 0 {
+		t.Errorf("%d jobs, %d tasks; want 2 and 0", n, b.tasks(t, task.MailFailed))
+	}
+	if mails := b.send(t); len(mails) != 1 {
+		t.Errorf("%d mails, want 1", len(mails))
+	}
+	if err := b.Retry(t.Context(), actor, id); !problem.Is(err, problem.KindConflict) {
+		t.Errorf("a message that left gives %v", err)
+	}
+}
+
+// TestLanguage writes to each in the language of the account.
+func TestLanguage(t *testing.T) {
+	t.Parallel()
+	for lang, want := range map[string]string{
+		"de": "Gesundheitsblatt auszufüllen: Léaa, Ferienlager „Nature“",
+		"en": "Medical sheet to fill in: Léaa, camp “Nature”",
+		"nl": "Medische fiche in te vullen: Léaa, kamp ‘Nature’",
+		"xx": "Fiche médicale à remplir : Léaa, stage « Nature »",
+	} {
+		b := setup(t)
+		reminder(t, b)
+		b.sql(t, `UPDATE account SET locale = $1`, lang)
+		mails := b.send(t)
+		if diff := cmp.Diff([]string{want}, subjects(mails)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", lang, diff)
+		}
+		keepForReading(t, mails)
+	}
+}
+
+// TestSheetOutOfDate asks to confirm a sheet that is there, and shows nothing of it.
+func TestSheetOutOfDate(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	f := b.Family(t, 1)
+	c := b.Camp(t, "Nature", 10)
+	b.Settings(t, c.ID, func(s *camp.Settings) { s.SheetDays = 20 })
+	b.fresh(t, f, 0)
+	b.Ask(t, f, 0, c)
+	b.only(t, "fiche-medicale")
+	b.until(civil.NewDate(2027, 6, 5), 9)
+	b.enqueueDue(t)
+	mails := b.send(t)
+	if diff := cmp.Diff([]string{"Fiche médicale à confirmer : Léaa, stage « Nature »"}, subjects(mails)); diff != "" {
+		t.Fatalf("(-want +got):\n%s", diff)
+	}
+	if all := mails[0].Text + mails[0].HTML; strings.Contains(all, "latex") || !strings.Contains(all, "/mon-espace/enfants/"+f.Children[0].ID.String()+"/fiche-medicale") {
+		t.Errorf("the reminder reads\n%s", mails[0].Text)
+	}
+	keepForReading(t, mails)
 }
 
 // TestOurFault: what goes wrong on our side is tried again, and ends as a task too.
