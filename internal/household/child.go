@@ -155,11 +155,14 @@ func (s *Store) AddChild(ctx context.Context, guardianID uuid.UUID, f ChildForm)
 		if err := s.declareLevel(ctx, tx, id, f); err != nil {
 			return err
 		}
-		actor := actorOf(g)
+		actor := actorOf(ctx, g)
 		if err := audit.Record(ctx, tx, actor, "child.added", "child", id.String(), map[string]any{"guardian": g.ID}); err != nil {
 			return err
 		}
-		return s.grant(ctx, tx, actor, g.ID, id, Grant{Basis: f.Basis, Rights: Preset(f.Basis), From: s.today()}, nil)
+		if err := s.grant(ctx, tx, actor, g.ID, id, Grant{Basis: f.Basis, Rights: Preset(f.Basis), From: s.today()}, nil); err != nil {
+			return err
+		}
+		return s.lookForDoubles(ctx, tx, KindChild, id)
 	})
 	if err != nil {
 		return Child{}, err
@@ -167,12 +170,16 @@ func (s *Store) AddChild(ctx context.Context, guardianID uuid.UUID, f ChildForm)
 	return s.Child(ctx, guardianID, id)
 }
 
-// actorOf is who acts for a guardian: its account, or the command that made a guardian without one.
-func actorOf(g Guardian) audit.Actor {
-	if g.AccountID == nil {
-		return audit.Command("guardian " + g.ID.String())
+// actorOf is who acts for a guardian: the account at work, for an organisation the member; else the guardian's own, or
+// the command that made a guardian without one.
+func actorOf(ctx context.Context, g Guardian) audit.Actor {
+	if g.AccountID != nil {
+		return audit.Account(*g.AccountID)
 	}
-	return audit.Account(*g.AccountID)
+	if a, ok := audit.AccountFrom(ctx); ok {
+		return a
+	}
+	return audit.Command("guardian " + g.ID.String())
 }
 
 // seal returns the sealed number of a child, nil for none.
@@ -291,7 +298,10 @@ func (s *Store) UpdateChild(ctx context.Context, guardianID, childID uuid.UUID, 
 		if err := s.declareLevel(ctx, tx, childID, f); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actorOf(g), "child.changed", "child", childID.String(), map[string]any{"guardian": guardianID})
+		if err := s.lookForDoubles(ctx, tx, KindChild, childID); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, actorOf(ctx, g), "child.changed", "child", childID.String(), map[string]any{"guardian": guardianID})
 	})
 }
 
@@ -386,13 +396,9 @@ func (s *Store) child(r childRow) (Child, error) {
 		c.LevelSource = r.Sources[slices.Index(r.Years, year)]
 	}
 	if r.NationalNumber != nil {
-		digits, err := s.Box.Open(r.NationalNumber, sealedAt(r.ID))
+		n, err := s.open(r.ID, r.NationalNumber)
 		if err != nil {
-			return Child{}, fmt.Errorf("opening the number of child %s: %w", r.ID, err)
-		}
-		n, err := ParseNationalNumber(string(digits))
-		if err != nil {
-			return Child{}, fmt.Errorf("reading the number of child %s: %w", r.ID, err)
+			return Child{}, err
 		}
 		c.NationalNumber = n.Masked()
 	}

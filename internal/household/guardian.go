@@ -151,16 +151,27 @@ func (s *Store) SaveGuardian(ctx context.Context, accountID uuid.UUID, f Guardia
 }
 
 func (s *Store) insertGuardian(ctx context.Context, tx db.Tx, accountID uuid.UUID, f GuardianForm) (Guardian, error) {
+	g, err := s.addGuardian(ctx, tx, KindPerson, &accountID, f)
+	if err != nil {
+		return Guardian{}, err
+	}
+	return g, audit.Record(ctx, tx, audit.Account(accountID), "guardian.added", "guardian", g.ID.String(), nil)
+}
+
+// addGuardian makes a guardian in a household of its own; accountID is nil when nobody signs in for it yet.
+func (s *Store) addGuardian(ctx context.Context, tx db.Tx, kind string, accountID *uuid.UUID, f GuardianForm) (Guardian, error) {
+	args := s.guardianArgs(uuid.Nil, f)
+	args["account_id"], args["kind"] = accountID, kind
 	rows, err := tx.Query(ctx, `
 		WITH h AS (
 			INSERT INTO household (name, created_at)
 			VALUES (@last_name, @now)
 			RETURNING id
 		)
-		INSERT INTO guardian (household_id, account_id, first_name, last_name, email, phone, street, postcode, city, channel, created_at, updated_at)
-		SELECT h.id, @account_id, @first_name, @last_name, @email, @phone, @street, @postcode, @city, @channel, @now, @now
+		INSERT INTO guardian (household_id, account_id, kind, first_name, last_name, email, phone, street, postcode, city, channel, created_at, updated_at)
+		SELECT h.id, @account_id, @kind, @first_name, @last_name, @email, @phone, @street, @postcode, @city, @channel, @now, @now
 		FROM h
-		RETURNING `+guardianColumns, s.guardianArgs(accountID, f))
+		RETURNING `+guardianColumns, args)
 	if err != nil {
 		return Guardian{}, fmt.Errorf("adding a guardian: %w", err)
 	}
@@ -168,7 +179,7 @@ func (s *Store) insertGuardian(ctx context.Context, tx db.Tx, accountID uuid.UUI
 	if err != nil {
 		return Guardian{}, fmt.Errorf("adding a guardian: %w", err)
 	}
-	return g, audit.Record(ctx, tx, audit.Account(accountID), "guardian.added", "guardian", g.ID.String(), nil)
+	return g, s.lookForDoubles(ctx, tx, KindGuardian, g.ID)
 }
 
 func (s *Store) updateGuardian(ctx context.Context, tx db.Tx, accountID uuid.UUID, before Guardian, f GuardianForm) (Guardian, error) {
@@ -199,6 +210,9 @@ func (s *Store) updateGuardian(ctx context.Context, tx db.Tx, accountID uuid.UUI
 	}
 	if _, err := s.Jobs.InsertTx(ctx, tx, job.PushSoon{}, nil); err != nil {
 		return Guardian{}, fmt.Errorf("asking to send guardian %s to Odoo: %w", g.ID, err)
+	}
+	if err := s.lookForDoubles(ctx, tx, KindGuardian, g.ID); err != nil {
+		return Guardian{}, err
 	}
 	return g, audit.Record(ctx, tx, audit.Account(accountID), "guardian.changed", "guardian", g.ID.String(),
 		map[string]any{"inputs": changed, "version": g.Version})

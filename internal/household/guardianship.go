@@ -2,7 +2,6 @@ package household
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -125,18 +124,8 @@ func (s *Store) End(ctx context.Context, actor audit.Actor, guardianID, childID 
 // end makes sure that nothing holds after last and returns what it changed, as it was. It locks the pair against a
 // second change at the same time.
 func (s *Store) end(ctx context.Context, tx db.Tx, guardianID, childID uuid.UUID, last civil.Date) ([]Guardianship, error) {
-	var found bool
-	err := tx.QueryRow(ctx, `
-		SELECT EXISTS (SELECT 1 FROM guardian WHERE id = @guardian_id)
-		FROM child
-		WHERE id = @child_id
-		FOR NO KEY UPDATE`,
-		pgx.NamedArgs{"guardian_id": guardianID, "child_id": childID}).Scan(&found)
-	if errors.Is(err, pgx.ErrNoRows) || err == nil && !found {
-		return nil, problem.NotFound("household.child_not_found")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("locking child %s: %w", childID, err)
+	if err := lockPair(ctx, tx, guardianID, childID); err != nil {
+		return nil, err
 	}
 	rows, err := tx.Query(ctx, `
 		SELECT id, guardian_id, child_id, basis, rights, proof, valid_from, valid_until

@@ -75,14 +75,22 @@ func Preset(b Basis) []Right {
 	return nil
 }
 
-// held gives one row for each right that a guardian holds on the day @on. Everything that asks for a right reads it
+// held gives one row for each right that a guardian holds on the day @on; a block takes them all. Everything that asks for a right reads it
 // here, so that a rule about rights is written once.
 const held = `
 	SELECT gs.guardian_id, gs.child_id, gs.basis, r.name AS held_right
 	FROM guardianship AS gs
 	CROSS JOIN LATERAL unnest(gs.rights) AS r (name)
 	WHERE gs.valid_from <= @on
-	  AND (gs.valid_until IS NULL OR gs.valid_until >= @on)`
+	  AND (gs.valid_until IS NULL OR gs.valid_until >= @on)
+	  AND NOT EXISTS (
+		SELECT 1
+		FROM guardianship_block AS gb
+		WHERE gb.guardian_id = gs.guardian_id
+		  AND gb.child_id = gs.child_id
+		  AND gb.valid_from <= @on
+		  AND (gb.lifted_on IS NULL OR gb.lifted_on > @on)
+	  )`
 
 // Right is the gate before every act of a guardian for a child on a day. It returns nil when the guardian holds right,
 // NotFound when the guardian may not know the child (as for a child that does not exist), and Forbidden when the child
