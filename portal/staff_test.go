@@ -128,8 +128,8 @@ func TestStaffToday(t *testing.T) {
 	*d.now = testNow.Add(50 * time.Hour)
 	d.agent = d.again("agent@example.test")
 	a := d.agent.see("/gestion/")
-	a.has(t, ".queues", "1 demandes à valider le plus ancien : 2 j")
-	a.has(t, ".queues", "1 fiches médicales manquantes")
+	a.has(t, ".queues", "1 demande à valider le plus ancien : 2 j")
+	a.has(t, ".queues", "1 fiche médicale manquante")
 	a.has(t, "#odoo ~ p", "Aucun Odoo")
 	if got := a.text(".side a[href='/gestion/inscriptions'] .c"); got != "1" {
 		t.Errorf("the menu counts %q requests, want 1", got)

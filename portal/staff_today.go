@@ -54,7 +54,7 @@ func (s *server) staffToday(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	line := func(url, key string, n int, since *time.Time) {
-		one := queueLine{URL: url, Text: p.L.T("staff.today." + key), Hint: p.L.T("staff.today." + key + "_hint"), Count: n}
+		one := queueLine{URL: url, Text: p.L.N("staff.today."+key, n), Hint: p.L.T("staff.today." + key + "_hint"), Count: n}
 		if n > 0 && since != nil {
 			one.Age = p.Age(*since)
 		}
