@@ -21,7 +21,8 @@ type finding struct {
 	text  string
 }
 
-func fine(format string, args ...any) finding  { return finding{text: fmt.Sprintf(format, args...)} }
+func fine(format string, args ...any) finding { return finding{text: fmt.Sprintf(format, args...)} }
+
 func fault(format string, args ...any) finding { return finding{true, fmt.Sprintf(format, args...)} }
 
 // Run prints one line for each part and ends with 1 when one is at fault. A part that rests on a faulty one is

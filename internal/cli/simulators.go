@@ -22,7 +22,7 @@ import (
 const (
 	demoOdooDB       = "odoo"
 	demoOdooUser     = "ribambelle"
-	demoOdooPassword = "ribambelle-demo"
+	demoOdooPassword = "ribambelle-demo" //nolint:gosec // of a simulator on this machine, told by the demo itself
 	demoMollieKey    = "test_ribambelledemo"
 	demoMailFrom     = "Service jeunesse <stages@commune.example>"
 )
@@ -221,7 +221,7 @@ func (s *simulators) mail(ctx context.Context, web, smtp net.Listener) error {
 	s.drop = drop
 	s.done.Go(func() {
 		if err := drop.ServeSMTP(smtp); err != nil {
-			s.log.Error("simulator", "addr", smtp.Addr().String(), "error", err)
+			s.log.ErrorContext(ctx, "simulator", "addr", smtp.Addr().String(), "error", err)
 		}
 	})
 	s.serve(web, drop)
