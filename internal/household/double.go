@@ -298,3 +298,44 @@ func survivor(ctx context.Context, q db.Querier, table string, id uuid.UUID) (uu
 	}
 	return last, nil
 }
+
+// LookAgain compares a row that a merge has changed with the others, in the merge's transaction.
+func (s *Store) LookAgain(ctx context.Context, tx db.Tx, kind string, id uuid.UUID) error {
+	return s.lookForDoubles(ctx, tx, kind, id)
+}
+
+// AdoptNumber gives a child the national number of another that is merged into it, when it has none, or only a BIS
+// number. Numbers are sealed for their row, so they cannot be copied.
+func (s *Store) AdoptNumber(ctx context.Context, tx db.Tx, childID, fromID uuid.UUID) error {
+	read := func(id uuid.UUID) (NationalNumber, error) {
+		var sealed []byte
+		err := tx.QueryRow(ctx, `SELECT national_number FROM child WHERE id = @id`, pgx.NamedArgs{"id": id}).Scan(&sealed)
+		if err != nil {
+			return NationalNumber{}, fmt.Errorf("reading the number of child %s: %w", id, err)
+		}
+		if sealed == nil {
+			return NationalNumber{}, nil
+		}
+		return s.open(id, sealed)
+	}
+	mine, err := read(childID)
+	if err != nil {
+		return err
+	}
+	other, err := read(fromID)
+	if err != nil {
+		return err
+	}
+	if other.IsZero() || !mine.IsZero() && (!mine.BIS() || other.BIS()) {
+		return nil
+	}
+	sealed, err := s.seal(childID, other)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `UPDATE child SET national_number = @sealed WHERE id = @id`, pgx.NamedArgs{"id": childID, "sealed": sealed})
+	if err != nil {
+		return fmt.Errorf("keeping the number of child %s: %w", childID, err)
+	}
+	return nil
+}
