@@ -27,8 +27,9 @@ type session struct {
 	known   bool
 	lang    string
 
-	mu     sync.Mutex
-	fields map[string]map[string]Field
+	mu        sync.Mutex
+	fields    map[string]map[string]Field
+	cancelled map[int64]bool // whether a stage that was seen is the cancelled one
 }
 
 // Field is what fields_get tells about one field.
@@ -49,7 +50,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{cfg: cfg, caller: newXMLRPC(cfg, root), turn: make(chan struct{}, 1)}, nil
+	return &Client{cfg: cfg, caller: newBreaker(newXMLRPC(cfg, root), cfg), turn: make(chan struct{}, 1)}, nil
 }
 
 // Close drops idle connections. The client may still be used.
@@ -137,7 +138,7 @@ func (c *Client) signIn(ctx context.Context) (*session, error) {
 	if uid == 0 {
 		return nil, &Fault{Kind: KindDenied, Code: CodePassword, Method: "authenticate", Message: "Odoo does not accept the user with this password."}
 	}
-	s := &session{uid: uid, version: version, lang: c.cfg.Lang, fields: map[string]map[string]Field{}}
+	s := &session{uid: uid, version: version, lang: c.cfg.Lang, fields: map[string]map[string]Field{}, cancelled: map[int64]bool{}}
 	s.profile, s.known = profileFor(version.Series)
 	if s.lang == "" {
 		if s.lang, err = c.userLang(ctx, uid); err != nil {

@@ -14,8 +14,13 @@ const (
 	DefaultTimeout  = 30 * time.Second
 	DefaultMaxCalls = 4
 	DefaultCampMark = "Stage"
-	defaultMaxBody  = 64 << 20
-	defaultPage     = 500
+	// DefaultBreakAfter and DefaultBreakFor are what the circuit breaker waits
+	// for: five lost calls in a row, then fifteen seconds of peace.
+	DefaultBreakAfter = 5
+	DefaultBreakFor   = 15 * time.Second
+
+	defaultMaxBody = 64 << 20
+	defaultPage    = 500
 )
 
 // Config says which Odoo is asked, and as whom.
@@ -44,6 +49,12 @@ type Config struct {
 	// MaxCalls bounds the calls in flight at once; the others wait. Zero means
 	// DefaultMaxCalls. Odoo with two workers gains nothing beyond four.
 	MaxCalls int
+	// BreakAfter is the number of calls lost in a row (no connection, no answer
+	// in time, HTTP 5xx) after which calls are refused here for BreakFor, so
+	// that a server in trouble is left alone; then one call tries. Zero means
+	// DefaultBreakAfter and DefaultBreakFor; a negative BreakAfter never breaks.
+	BreakAfter int
+	BreakFor   time.Duration
 	// MaxBody bounds one answer in bytes. Zero means 64 MiB.
 	MaxBody int64
 	// PageSize is the number of rows asked at once. Zero means 500, where
@@ -88,7 +99,7 @@ func (c Config) normalised() (Config, *url.URL, error) {
 	if c.Password == "" {
 		problems = append(problems, errors.New("the password is missing"))
 	}
-	if c.Timeout < 0 || c.MaxCalls < 0 || c.MaxBody < 0 || c.PageSize < 0 {
+	if c.BreakFor < 0 || c.Timeout < 0 || c.MaxCalls < 0 || c.MaxBody < 0 || c.PageSize < 0 {
 		problems = append(problems, errors.New("timeout, calls, body and page size must not be negative"))
 	}
 	if len(problems) > 0 {
@@ -104,6 +115,12 @@ func (c Config) normalised() (Config, *url.URL, error) {
 	}
 	if c.MaxCalls == 0 {
 		c.MaxCalls = DefaultMaxCalls
+	}
+	if c.BreakAfter == 0 {
+		c.BreakAfter = DefaultBreakAfter
+	}
+	if c.BreakFor == 0 {
+		c.BreakFor = DefaultBreakFor
 	}
 	if c.MaxBody == 0 {
 		c.MaxBody = defaultMaxBody

@@ -56,6 +56,7 @@ const (
 	CodeCanceled     = "canceled"      // temporary: our own caller gave up
 	CodeCut          = "cut"           // temporary: the connection broke
 	CodeStatus       = "http_status"   // temporary or protocol: an HTTP error
+	CodeBroken       = "broken"        // temporary: not sent, since too many calls were lost in a row
 	CodeOverloaded   = "overloaded"    // temporary: Odoo or its database is busy or starting
 	CodeNoSuchRecord = "no_record"     // missing
 	CodeSerialize    = "serialization" // conflict

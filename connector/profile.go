@@ -20,6 +20,9 @@ type Profile struct {
 	// FullRefusesDrafts says that a draft cannot be created when no seat is
 	// left, although it would take none.
 	FullRefusesDrafts bool
+	// AutoConfirms says that an event may open a draft by itself when it is
+	// created; see Event.AutoConfirm.
+	AutoConfirms bool
 	// SaleStart and SaleEnd are the ticket fields with the sale period.
 	SaleStart, SaleEnd string
 	// SaleByDay says that these are dates, inclusive, not instants.
@@ -45,9 +48,9 @@ var confirmedStates = []string{"open", "done"}
 
 // profiles lists the known series in ascending order.
 var profiles = []Profile{
-	{Series: 14, DefaultState: "draft", ConfirmedStates: confirmedStates, FullRefusesDrafts: true, SaleStart: "start_sale_date", SaleEnd: "end_sale_date", SaleByDay: true, CancelledStage: cancelledStage, StoredSeats: true, RightsMethod: "check_access_rights"},
-	{Series: 15, DefaultState: "draft", ConfirmedStates: confirmedStates, FullRefusesDrafts: true, SaleStart: "start_sale_datetime", SaleEnd: "end_sale_datetime", CancelledStage: cancelledStage, StoredSeats: true, RightsMethod: "check_access_rights"},
-	{Series: 16, DefaultState: "draft", ConfirmedStates: confirmedStates, SaleStart: "start_sale_datetime", SaleEnd: "end_sale_datetime", CancelledStage: cancelledStage, RightsMethod: "check_access_rights"},
+	{Series: 14, DefaultState: "draft", ConfirmedStates: confirmedStates, FullRefusesDrafts: true, AutoConfirms: true, SaleStart: "start_sale_date", SaleEnd: "end_sale_date", SaleByDay: true, CancelledStage: cancelledStage, StoredSeats: true, RightsMethod: "check_access_rights"},
+	{Series: 15, DefaultState: "draft", ConfirmedStates: confirmedStates, FullRefusesDrafts: true, AutoConfirms: true, SaleStart: "start_sale_datetime", SaleEnd: "end_sale_datetime", CancelledStage: cancelledStage, StoredSeats: true, RightsMethod: "check_access_rights"},
+	{Series: 16, DefaultState: "draft", ConfirmedStates: confirmedStates, AutoConfirms: true, SaleStart: "start_sale_datetime", SaleEnd: "end_sale_datetime", CancelledStage: cancelledStage, RightsMethod: "check_access_rights"},
 	{Series: 17, DefaultState: "open", ConfirmedStates: confirmedStates, SaleStart: "start_sale_datetime", SaleEnd: "end_sale_datetime", CancelledStage: cancelledStage, RightsMethod: "check_access_rights"},
 	{Series: 18, DefaultState: "open", ConfirmedStates: confirmedStates, SaleStart: "start_sale_datetime", SaleEnd: "end_sale_datetime", CancelledStage: cancelledStage, RightsMethod: "has_access"},
 	{Series: 19, DefaultState: "open", ConfirmedStates: confirmedStates, SaleStart: "start_sale_datetime", SaleEnd: "end_sale_datetime", CancelledKanban: "cancel", RightsMethod: "has_access", Deprecated: true},

@@ -46,8 +46,9 @@ type Registration struct {
 	Closed time.Time
 	// Created and Written are create_date and write_date, in UTC.
 	Created, Written time.Time
-	// Writer is write_uid, who changed it last.
-	Writer Ref
+	// Creator is create_uid, who made it; Writer is write_uid, who changed it
+	// last.
+	Creator, Writer Ref
 }
 
 var registrationModel = model[Registration]{
@@ -55,7 +56,7 @@ var registrationModel = model[Registration]{
 	archived: true,
 	fields: []string{
 		"event_id", "event_ticket_id", "event_slot_id", "partner_id", "name", "email", "phone", "mobile", "company_name",
-		"state", "active", "barcode", "sale_status", "sale_order_id", "date_closed", "create_date", "write_date", "write_uid",
+		"state", "active", "barcode", "sale_status", "sale_order_id", "date_closed", "create_date", "write_date", "create_uid", "write_uid",
 	},
 	from: func(r *row, _ Profile) Registration {
 		return Registration{
@@ -64,7 +65,7 @@ var registrationModel = model[Registration]{
 			Mobile: r.text("mobile"), Company: r.text("company_name"), State: r.text("state"),
 			Active: !r.has("active") || r.flag("active"), Barcode: r.text("barcode"), SaleStatus: r.text("sale_status"),
 			SaleOrder: r.ref("sale_order_id"), Closed: r.instant("date_closed"), Created: r.instant("create_date"),
-			Written: r.instant("write_date"), Writer: r.ref("write_uid"),
+			Written: r.instant("write_date"), Creator: r.ref("create_uid"), Writer: r.ref("write_uid"),
 		}
 	},
 }

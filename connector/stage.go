@@ -35,31 +35,42 @@ var stageModel = model[Stage]{
 	},
 }
 
-// Stages returns all stages and tells the cancelled one, in two calls (one
-// in 19).
+// Stages returns all stages and tells the cancelled one. It asks for the stages
+// in one call, and once more when there are some that this session has not
+// seen (never in 19).
 func (c *Client) Stages(ctx context.Context) ([]Stage, error) {
 	stages, err := collect(ctx, c, stageModel, nil)
 	if err != nil || len(stages) == 0 {
 		return nil, err
 	}
-	p, err := c.Profile(ctx)
-	if err != nil || p.CancelledStage == "" {
+	s, err := c.session(ctx)
+	if err != nil || s.profile.CancelledStage == "" {
 		return stages, err
 	}
-	ids := make([]int64, len(stages))
-	for i, s := range stages {
-		ids[i] = s.ID
+	var unseen []int64
+	s.mu.Lock()
+	for i := range stages {
+		cancelled, seen := s.cancelled[stages[i].ID]
+		stages[i].Cancelled = cancelled
+		if !seen {
+			unseen = append(unseen, stages[i].ID)
+		}
 	}
-	metadata, err := c.Metadata(ctx, ModelStage, ids)
+	s.mu.Unlock()
+	if len(unseen) == 0 {
+		return stages, nil
+	}
+	metadata, err := c.Metadata(ctx, ModelStage, unseen)
 	if err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, m := range metadata {
-		for i := range stages {
-			if stages[i].ID == m.ID && m.Has(p.CancelledStage) {
-				stages[i].Cancelled = true
-			}
-		}
+		s.cancelled[m.ID] = m.Has(s.profile.CancelledStage)
+	}
+	for i := range stages {
+		stages[i].Cancelled = s.cancelled[stages[i].ID]
 	}
 	return stages, nil
 }

@@ -308,7 +308,7 @@ func TestConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := c.caller.(*xmlrpcCaller).object; got != "https://odoo.example.be/odoo/xmlrpc/2/object" {
+	if got := c.caller.(*breaker).caller.(*xmlrpcCaller).object; got != "https://odoo.example.be/odoo/xmlrpc/2/object" {
 		t.Errorf("endpoint %s", got)
 	}
 	if c.CampMark() != "Stage" || c.cfg.Timeout != DefaultTimeout || c.cfg.PageSize != 500 {

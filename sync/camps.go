@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/microcosm-cc/bluemonday"
 
 	"ribambelle/connector"
@@ -28,7 +29,8 @@ type reference struct {
 	levels  string // names of the tag categories
 	themes  string
 	ages    string
-	changed bool // something was written since the last pull: every event may mean something else now
+	digest  []byte
+	changed bool // since the last pull: every event may mean something else now
 }
 
 func (s *Syncer) readReference(ctx context.Context) (ref reference, err error) {
@@ -57,24 +59,31 @@ func (s *Syncer) readReference(ctx context.Context) (ref reference, err error) {
 	for _, t := range tags {
 		ref.tags[t.ID] = t
 	}
-	for model, written := range map[string]time.Time{
-		connector.ModelTag:         newest(tags, func(t connector.Tag) time.Time { return t.Written }),
-		connector.ModelTagCategory: newest(categories, func(c connector.TagCategory) time.Time { return c.Written }),
-		connector.ModelEventType:   newest(types, func(t connector.EventType) time.Time { return t.Written }),
-		connector.ModelStage:       newest(ref.stages, func(t connector.Stage) time.Time { return t.Written }),
-	} {
-		c, err := mirror.ReadCursor(ctx, s.DB, model)
-		if err != nil {
-			return ref, err
-		}
-		if c.ChangedAt == nil || written.After(*c.ChangedAt) {
-			ref.changed = true
-		}
-		if err := mirror.Pulled(ctx, s.DB, model, written, s.Now()); err != nil {
-			return ref, err
+	ref.digest = digest([]any{settings["odoo.levels"], settings["odoo.themes"], settings["odoo.ages"], s.Odoo.CampMark(), named(tags), named(categories), named(types), named(ref.stages)})
+	same, err := mirror.Same(ctx, s.DB, modelReference, ref.digest)
+	ref.changed = !same
+	return ref, err
+}
+
+// modelReference stands for all that events point to, in the list of what was read.
+const modelReference = "event.tag"
+
+// named is what matters of the records that events point to: without who wrote them and when.
+func named[T connector.Tag | connector.TagCategory | connector.EventType | connector.Stage](records []T) []string {
+	var all []string
+	for _, r := range records {
+		switch r := any(r).(type) {
+		case connector.Tag:
+			all = append(all, fmt.Sprint(r.ID, r.Name, r.Category.ID, r.Category.Name))
+		case connector.TagCategory:
+			all = append(all, fmt.Sprint(r.ID, r.Name))
+		case connector.EventType:
+			all = append(all, fmt.Sprint(r.ID, r.Name))
+		case connector.Stage:
+			all = append(all, fmt.Sprint(r.ID, r.Cancelled))
 		}
 	}
-	return ref, nil
+	return all
 }
 
 func newest[T any](rows []T, written func(T) time.Time) (last time.Time) {
@@ -111,6 +120,12 @@ func (s *Syncer) pullCamps(ctx context.Context, full bool, r *Result) (created [
 	}
 	r.Events += len(events)
 	if created, err = s.applyEvents(ctx, ref, events, tickets, ticketsSince.IsZero(), r); err != nil {
+		return created, err
+	}
+	if err := s.settleCommands(ctx, events); err != nil {
+		return created, err
+	}
+	if err := mirror.Note(ctx, s.DB, modelReference, ref.digest, s.Now()); err != nil {
 		return created, err
 	}
 	if err := mirror.Pulled(ctx, s.DB, connector.ModelEvent, newest(events, func(e connector.Event) time.Time { return e.Written }), s.Now()); err != nil {
@@ -254,15 +269,9 @@ func (s *Syncer) applyEvent(ctx context.Context, ref reference, e connector.Even
 		known = &id
 	}
 	err = s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
-		ticketLinks, err := mirror.Links(ctx, tx, connector.ModelTicket, idsOfTickets(tickets))
-		if err != nil {
-			return err
-		}
 		p := pulled(ref, e, tickets)
-		for i := range p.Tickets {
-			if local, ok := ticketLinks[p.Tickets[i].OdooID]; ok {
-				p.Tickets[i].ID = &local
-			}
+		if err := s.knownTickets(ctx, tx, known, p.Tickets); err != nil {
+			return err
 		}
 		a, err := s.Camps.Apply(ctx, tx, known, p)
 		if err != nil {
@@ -274,6 +283,17 @@ func (s *Syncer) applyEvent(ctx context.Context, ref reference, e connector.Even
 		if err := transport.EnsureTrips(ctx, tx, a.ID); err != nil {
 			return err
 		}
+		if a.SessionsChanged && linked {
+			if err := s.Enrol.Rebook(ctx, tx, a.ID); err != nil {
+				return err
+			}
+			if err := transport.PruneTrips(ctx, tx, a.ID); err != nil {
+				return err
+			}
+		}
+		if err := mirror.TryAgain(ctx, tx, a.ID); err != nil {
+			return err
+		}
 		return s.Enrol.Promote(ctx, tx, a.ID)
 	})
 	if err == nil && !linked {
@@ -282,6 +302,46 @@ func (s *Syncer) applyEvent(ctx context.Context, ref reference, e connector.Even
 		r.Updated++
 	}
 	return !linked, err
+}
+
+// knownTickets tells which of the tickets that an event has now were this camp's before. A ticket that came from
+// another event begins anew here, and one that the event no longer has is withdrawn: registrations keep it, and stand
+// in Odoo without ticket from their next change on.
+func (s *Syncer) knownTickets(ctx context.Context, tx db.Tx, campID *uuid.UUID, tickets []camp.PulledTicket) error {
+	ids := make([]int64, len(tickets))
+	for i, t := range tickets {
+		ids[i] = t.OdooID
+	}
+	rows, err := tx.Query(ctx, `
+		SELECT l.odoo_id, t.id, t.camp_id
+		FROM odoo_link l
+		JOIN ticket t ON t.id = l.local_id
+		WHERE l.kind = 'ticket'
+		  AND (l.odoo_id = ANY(@ids) OR t.camp_id = @camp)`,
+		pgx.NamedArgs{"ids": ids, "camp": campID})
+	if err != nil {
+		return fmt.Errorf("reading the tickets known of: %w", err)
+	}
+	type known struct {
+		OdooID int64
+		ID     uuid.UUID
+		CampID uuid.UUID
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByName[known])
+	if err != nil {
+		return fmt.Errorf("reading the tickets known of: %w", err)
+	}
+	for _, k := range all {
+		i := slices.Index(ids, k.OdooID)
+		if i >= 0 && campID != nil && k.CampID == *campID {
+			tickets[i].ID = &k.ID
+			continue
+		}
+		if err := s.dropTicket(ctx, tx, k.OdooID, k.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Syncer) link(ctx context.Context, tx db.Tx, ref reference, e connector.Event, tickets []connector.Ticket, a camp.Applied) error {

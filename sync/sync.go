@@ -25,6 +25,8 @@ type Syncer struct {
 	Enrol      *enrol.Store
 	Households *household.Store
 	Log        *slog.Logger
+	// Believe lets a comparison of ids act although most of what is linked is missing in Odoo.
+	Believe bool
 }
 
 // Result counts what a run did.
@@ -41,6 +43,7 @@ type Result struct {
 	Waiting       int `json:"waiting"`         // still to push after this run
 	Reconstructed int `json:"links_recovered"` // ours whose answer had been lost
 	Deleted       int `json:"deleted_in_odoo"` // ours, deleted there: pushed again
+	Commands      int `json:"commands"`        // of staff, sent
 }
 
 // Run pulls and then pushes; full reads everything and compares all ids. One run at a time works on a database.

@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"os"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ribambelle/connector"
 	"ribambelle/connector/eventmodule/eventmoduletest"
@@ -18,27 +21,77 @@ import (
 	"ribambelle/sync"
 )
 
-// bundle is a commune on both sides: our database and an event module.
+// bundle is a commune on both sides: our database and an Odoo. That is an event module of its own, or the server that
+// ODOO_URL, ODOO_DB, ODOO_USER and ODOO_PASSWORD give: there each test has a mark of its own, so that what others left
+// behind is none of its camps.
 type bundle struct {
 	*enroltest.World
-	sync *sync.Syncer
-	odoo *connector.Client
+	sync  *sync.Syncer
+	odoo  *connector.Client
+	cfg   connector.Config
+	pool  *pgxpool.Pool // of the event module; nil on a real server
+	mark  string
+	theme string
 }
 
-func setup(t *testing.T) *bundle {
+func setup(t testing.TB) *bundle {
 	t.Helper()
-	url, _, _ := eventmoduletest.Start(t)
 	b := &bundle{World: enroltest.New(t)}
-	client, err := connector.New(connector.Config{URL: url, DB: eventmoduletest.DB, User: "admin", Password: "admin"})
-	if err != nil {
-		t.Fatal(err)
+	unique := fmt.Sprintf("%08x", rand.Uint32())
+	b.mark, b.theme = "contract "+unique, "Nature "+unique
+	b.cfg = connector.Config{
+		URL: os.Getenv("ODOO_URL"), DB: os.Getenv("ODOO_DB"), User: os.Getenv("ODOO_USER"), Password: os.Getenv("ODOO_PASSWORD"),
+		CampMark: b.mark, Timeout: time.Minute,
 	}
-	b.odoo = client
-	b.sync = &sync.Syncer{DB: b.DB, Now: b.Now, Odoo: client, Camps: b.Camps, Enrol: b.Enrol, Households: b.Households, Log: slog.New(slog.DiscardHandler)}
+	if b.cfg.URL == "" {
+		b.cfg.URL, _, b.pool = eventmoduletest.Start(t)
+		b.cfg.DB, b.cfg.User, b.cfg.Password = eventmoduletest.DB, eventmoduletest.Admin, eventmoduletest.Admin
+	}
+	b.odoo = b.client(t, b.cfg)
+	b.sync = b.syncer(b.odoo)
+	if b.pool == nil {
+		t.Cleanup(func() { b.tidy(t) })
+	}
 	return b
 }
 
-func (b *bundle) run(t *testing.T, full bool) sync.Result {
+func (b *bundle) client(t testing.TB, cfg connector.Config) *connector.Client {
+	t.Helper()
+	c, err := connector.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func (b *bundle) syncer(odoo *connector.Client) *sync.Syncer {
+	return &sync.Syncer{DB: b.DB, Now: b.Now, Odoo: odoo, Camps: b.Camps, Enrol: b.Enrol, Households: b.Households, Log: slog.New(slog.DiscardHandler)}
+}
+
+// tidy deletes what a test made on a real server.
+func (b *bundle) tidy(t testing.TB) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for _, step := range []struct {
+		model  string
+		domain []any
+	}{
+		{connector.ModelRegistration, []any{[]any{"event_id.tag_ids.name", "=", b.mark}}},
+		{connector.ModelEvent, []any{[]any{"tag_ids.name", "=", b.mark}}},
+		{connector.ModelTag, []any{[]any{"name", "in", []string{b.mark, b.theme, "Forêt " + b.theme}}}},
+	} {
+		ids, err := b.odoo.IDs(ctx, step.model, step.domain)
+		if err == nil {
+			err = b.odoo.Unlink(ctx, step.model, ids)
+		}
+		if err != nil {
+			t.Logf("tidying %s: %v", step.model, err)
+		}
+	}
+}
+
+func (b *bundle) run(t testing.TB, full bool) sync.Result {
 	t.Helper()
 	r, err := b.sync.Run(t.Context(), full)
 	if err != nil {
@@ -47,27 +100,34 @@ func (b *bundle) run(t *testing.T, full bool) sync.Result {
 	return r
 }
 
-// event makes an event in Odoo with the camp mark and two levels, from 5 to 9 July 2027.
-func (b *bundle) event(t *testing.T, name string, values map[string]any) int64 {
+// event makes an event in Odoo with the camp mark and two levels, from 5 to 9 July 2027, that mails nobody.
+func (b *bundle) event(t testing.TB, name string, values map[string]any) int64 {
 	t.Helper()
-	ctx := t.Context()
 	all := map[string]any{
 		"name": name, "date_begin": "2027-07-05 07:00:00", "date_end": "2027-07-09 14:00:00", "date_tz": "Europe/Brussels",
-		"seats_limited": true, "seats_max": 2,
-		"tag_ids": []any{[]any{6, 0, []any{b.tag(t, "Type", "Stage"), b.tag(t, "Niveau", "P1-P3"), b.tag(t, "Niveau", "P4"), b.tag(t, "Thème", "Nature"), b.tag(t, "Âge", "6-9 ans")}}},
+		"seats_limited": true, "seats_max": 2, "event_mail_ids": []any{[]any{5, 0, 0}},
+		"tag_ids": []any{[]any{6, 0, []any{b.tag(t, "Type", b.mark), b.tag(t, "Niveau", "P1-P3"), b.tag(t, "Niveau", "P4"), b.tag(t, "Thème", b.theme), b.tag(t, "Âge", "6-9 ans")}}},
 	}
 	for k, v := range values {
 		all[k] = v
 	}
-	id, err := b.odoo.Create(ctx, connector.ModelEvent, all)
+	id, err := b.odoo.Create(t.Context(), connector.ModelEvent, all)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return id
 }
 
+// write changes records in Odoo as a colleague would.
+func (b *bundle) write(t testing.TB, model string, id int64, values map[string]any) {
+	t.Helper()
+	if err := b.odoo.Write(t.Context(), model, []int64{id}, values); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // tag finds or makes a tag.
-func (b *bundle) tag(t *testing.T, category, name string) int64 {
+func (b *bundle) tag(t testing.TB, category, name string) int64 {
 	t.Helper()
 	find := func(model, name string) int64 {
 		ids, err := b.odoo.IDs(t.Context(), model, []any{[]any{"name", "=", name}})
@@ -96,7 +156,25 @@ func (b *bundle) tag(t *testing.T, category, name string) int64 {
 	return make(connector.ModelTag, map[string]any{"name": name, "category_id": c, "color": 1})
 }
 
-func (b *bundle) camp(t *testing.T, name string) (id uuid.UUID) {
+// others registers people in Odoo itself.
+func (b *bundle) others(t testing.TB, event int64, state string, n int) []int64 {
+	t.Helper()
+	ids := make([]int64, 0, n)
+	for i := range n {
+		id, err := b.odoo.Execute(t.Context(), connector.ModelRegistration, "create",
+			[]any{map[string]any{"event_id": event, "name": fmt.Sprint("Autre ", i), "state": state}},
+			map[string]any{"context": map[string]any{"install_mode": true}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id, ok := id.(int64); ok {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func (b *bundle) camp(t testing.TB, name string) (id uuid.UUID) {
 	t.Helper()
 	if err := b.DB.QueryRow(t.Context(), `SELECT id FROM camp WHERE name = $1`, name).Scan(&id); err != nil {
 		t.Fatal(err)
@@ -104,7 +182,7 @@ func (b *bundle) camp(t *testing.T, name string) (id uuid.UUID) {
 	return id
 }
 
-func (b *bundle) int(t *testing.T, sql string, args ...any) (n int) {
+func (b *bundle) int(t testing.TB, sql string, args ...any) (n int) {
 	t.Helper()
 	if err := b.DB.QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
 		t.Fatal(err)
@@ -116,7 +194,7 @@ func TestEventBecomesCamp(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	id := b.event(t, "Explorateurs", nil)
-	b.event(t, "Concert", map[string]any{"tag_ids": []any{}})
+	b.event(t, "contract Concert", map[string]any{"tag_ids": []any{}})
 	r := b.run(t, false)
 	if r.Created != 1 {
 		t.Fatalf("%+v, want one camp of two events", r)
@@ -126,7 +204,7 @@ func TestEventBecomesCamp(t *testing.T) {
 		t.Fatal(err)
 	}
 	low, high := 6, 9
-	if diff := cmp.Diff([]any{[]string{"P1", "P2", "P3", "P4"}, []string{"Nature"}, &low, &high, true}, []any{c.Levels, c.Themes, c.AgeMin, c.AgeMax, c.Published}); diff != "" {
+	if diff := cmp.Diff([]any{[]string{"P1", "P2", "P3", "P4"}, []string{b.theme}, &low, &high, true}, []any{c.Levels, c.Themes, c.AgeMin, c.AgeMax, c.Published}); diff != "" {
 		t.Errorf("camp (-want +got):\n%s", diff)
 	}
 	if n := b.int(t, `SELECT count(*) FROM camp_session WHERE camp_id = $1 AND starts = '09:00' AND ends = '16:00'`, c.ID); n != 5 {
@@ -154,11 +232,11 @@ func TestTagRenamedAndMarkRemoved(t *testing.T) {
 	b := setup(t)
 	id := b.event(t, "Cirque", nil)
 	b.run(t, false)
-	if err := b.odoo.Write(t.Context(), connector.ModelTag, []int64{b.tag(t, "Thème", "Nature")}, map[string]any{"name": "Forêt"}); err != nil {
+	if err := b.odoo.Write(t.Context(), connector.ModelTag, []int64{b.tag(t, "Thème", b.theme)}, map[string]any{"name": "Forêt " + b.theme}); err != nil {
 		t.Fatal(err)
 	}
 	b.run(t, false)
-	if n := b.int(t, `SELECT count(*) FROM camp WHERE themes = '{Forêt}'`); n != 1 {
+	if n := b.int(t, `SELECT count(*) FROM camp WHERE themes = ARRAY[$1]`, "Forêt "+b.theme); n != 1 {
 		t.Error("a renamed tag did not reach the camp: its event's write_date does not move")
 	}
 	if err := b.odoo.Write(t.Context(), connector.ModelEvent, []int64{id}, map[string]any{"tag_ids": []any{[]any{6, 0, []any{}}}}); err != nil {
@@ -204,14 +282,7 @@ func TestOutsideRegistrationsTakePlaces(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	event := b.event(t, "Chimie", nil)
-	var outside []int64
-	for i := range 2 {
-		id, err := b.odoo.Create(t.Context(), connector.ModelRegistration, map[string]any{"event_id": event, "name": fmt.Sprint("Autre ", i), "state": "open"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		outside = append(outside, id)
-	}
+	outside := b.others(t, event, "open", 2)
 	b.run(t, false)
 	c, err := b.Camps.Camp(t.Context(), b.camp(t, "Chimie"))
 	if err != nil {
@@ -242,7 +313,7 @@ func TestOutsideRegistrationsTakePlaces(t *testing.T) {
 func TestPushFollowsTheState(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.event(t, "Nature", nil)
+	event := b.event(t, "Nature", nil)
 	b.run(t, false)
 	c, err := b.Camps.Camp(t.Context(), b.camp(t, "Nature"))
 	if err != nil {
@@ -254,7 +325,7 @@ func TestPushFollowsTheState(t *testing.T) {
 	if got := b.run(t, false); got.Pushed != 1 || got.Partners != 1 {
 		t.Fatalf("%+v, want one registration and one partner", got)
 	}
-	b.mirrored(t, "draft")
+	b.mirrored(t, event, "draft")
 	r = b.Validate(t, f, r)
 	a, err := b.Enrol.StartPayment(t.Context(), f.Guardian.ID, r.ID, func(uuid.UUID) string { return "https://x.example" })
 	if err != nil {
@@ -265,7 +336,7 @@ func TestPushFollowsTheState(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.run(t, false)
-	b.mirrored(t, "open")
+	b.mirrored(t, event, "open")
 	if got := b.run(t, false); got.Pushed != 0 || got.Outside != 0 || got.Changed != 0 {
 		t.Errorf("a pass with nothing new did %+v", got)
 	}
@@ -273,13 +344,13 @@ func TestPushFollowsTheState(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.run(t, false)
-	b.mirrored(t, "cancel")
+	b.mirrored(t, event, "cancel")
 }
 
 // mirrored checks that Odoo holds our one registration, in a state, with its partner.
-func (b *bundle) mirrored(t *testing.T, state string) {
+func (b *bundle) mirrored(t *testing.T, event int64, state string) {
 	t.Helper()
-	all, err := b.odoo.RegistrationsChanged(t.Context(), time.Time{})
+	all, err := b.odoo.RegistrationsOf(t.Context(), []int64{event})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -329,7 +400,7 @@ func TestRefusedRowLetsTheOthersThrough(t *testing.T) {
 	}
 }
 
-func (b *bundle) due(t *testing.T, registration uuid.UUID) (id uuid.UUID) {
+func (b *bundle) due(t testing.TB, registration uuid.UUID) (id uuid.UUID) {
 	t.Helper()
 	if err := b.DB.QueryRow(t.Context(), `SELECT id FROM due WHERE registration_id = $1`, registration).Scan(&id); err != nil {
 		t.Fatal(err)
@@ -340,7 +411,7 @@ func (b *bundle) due(t *testing.T, registration uuid.UUID) (id uuid.UUID) {
 func TestLostAnswerIsNotDoubled(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.event(t, "Perdu", nil)
+	event := b.event(t, "Perdu", nil)
 	b.run(t, false)
 	c, err := b.Camps.Camp(t.Context(), b.camp(t, "Perdu"))
 	if err != nil {
@@ -360,7 +431,7 @@ func TestLostAnswerIsNotDoubled(t *testing.T) {
 	if r.Reconstructed != 1 || r.Outside != 0 {
 		t.Errorf("the pull between gave %+v, want our row recognised and none outside", r)
 	}
-	b.mirrored(t, "draft")
+	b.mirrored(t, event, "draft")
 	if n := b.int(t, `SELECT external FROM pool WHERE id = $1`, c.PoolID); n != 0 {
 		t.Errorf("our own row counts as %d external places", n)
 	}
@@ -371,5 +442,5 @@ func TestLostAnswerIsNotDoubled(t *testing.T) {
 	if r := b.run(t, true); r.Deleted != 1 || r.Pushed != 1 {
 		t.Errorf("a row deleted in Odoo gave %+v, want it made anew", r)
 	}
-	b.mirrored(t, "draft")
+	b.mirrored(t, event, "draft")
 }

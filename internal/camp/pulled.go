@@ -56,6 +56,7 @@ type Applied struct {
 // time, which becomes a published camp. Registrations that the change touches become tasks.
 func (s *Store) Apply(ctx context.Context, tx db.Tx, id *uuid.UUID, p Pulled) (Applied, error) {
 	a := Applied{Tickets: map[int64]uuid.UUID{}}
+	var before Camp
 	if id == nil {
 		created, err := s.create(ctx, tx, p)
 		if err != nil {
@@ -64,6 +65,10 @@ func (s *Store) Apply(ctx context.Context, tx db.Tx, id *uuid.UUID, p Pulled) (A
 		a.ID, a.Created = created, true
 	} else {
 		a.ID = *id
+		var err error
+		if before, err = Read(ctx, tx, *id); err != nil {
+			return a, err
+		}
 		if err := s.update(ctx, tx, *id, p); err != nil {
 			return a, err
 		}
@@ -85,7 +90,7 @@ func (s *Store) Apply(ctx context.Context, tx db.Tx, id *uuid.UUID, p Pulled) (A
 	if a.Tickets, err = s.applyTickets(ctx, tx, a.ID, p.Tickets); err != nil {
 		return a, err
 	}
-	return a, s.tasks(ctx, tx, a, p)
+	return a, s.tasks(ctx, tx, a, before, p)
 }
 
 func (p Pulled) args() pgx.NamedArgs {
@@ -198,29 +203,49 @@ func OverFull(ctx context.Context, tx db.Tx, campID uuid.UUID, p place.Pool) err
 	return task.Open(ctx, tx, task.OverFull, "camp", subject, map[string]any{"camp": campID, "pool": p.Kind, "max": *p.Max, "taken": p.Taken()})
 }
 
-// tasks tells staff when a change in Odoo touches children who are already registered.
-func (s *Store) tasks(ctx context.Context, tx db.Tx, a Applied, p Pulled) error {
-	if a.Created || !a.SessionsChanged && !p.Cancelled && !p.Archived {
+// tasks tells staff when a change in Odoo touches children who are registered: the camp moved, went, or came back.
+func (s *Store) tasks(ctx context.Context, tx db.Tx, a Applied, before Camp, p Pulled) error {
+	if a.Created {
 		return nil
 	}
-	var open int
+	had, gone := before.Cancelled || before.Archived, p.Cancelled || p.Archived
+	var open, exits int
 	err := tx.QueryRow(ctx, `
-		SELECT count(*)
+		SELECT count(*) FILTER (WHERE state IN ('submitted', 'to_validate', 'validated', 'awaiting_payment', 'waitlisted', 'offered', 'confirmed')),
+		  count(*) FILTER (WHERE state = 'camp_cancelled')
 		FROM registration
-		WHERE camp_id = @camp
-		  AND state IN ('submitted', 'to_validate', 'validated', 'awaiting_payment', 'waitlisted', 'offered', 'confirmed')`,
-		pgx.NamedArgs{"camp": a.ID}).Scan(&open)
+		WHERE camp_id = @camp`,
+		pgx.NamedArgs{"camp": a.ID}).Scan(&open, &exits)
 	if err != nil {
 		return fmt.Errorf("counting the registrations of camp %s: %w", a.ID, err)
+	}
+	if !gone && had {
+		if err := task.Close(ctx, tx, task.CampGone, "camp", a.ID.String(), "pull"); err != nil {
+			return err
+		}
+		if exits > 0 {
+			if err := task.Open(ctx, tx, task.CampBack, "camp", a.ID.String(), map[string]any{"camp": a.ID, "registrations": exits}); err != nil {
+				return err
+			}
+		}
+	}
+	if gone && !had {
+		if err := task.Close(ctx, tx, task.CampBack, "camp", a.ID.String(), "pull"); err != nil {
+			return err
+		}
 	}
 	if open == 0 {
 		return nil
 	}
-	kind := task.CampMoved
-	if p.Cancelled || p.Archived {
-		kind = task.CampGone
+	if gone && !had {
+		return task.Open(ctx, tx, task.CampGone, "camp", a.ID.String(), map[string]any{"camp": a.ID, "registrations": open, "cancelled": p.Cancelled})
 	}
-	return task.Open(ctx, tx, kind, "camp", a.ID.String(), map[string]any{"camp": a.ID, "registrations": open})
+	if a.SessionsChanged && !gone {
+		return task.Open(ctx, tx, task.CampMoved, "camp", a.ID.String(), map[string]any{
+			"camp": a.ID, "registrations": open, "began": before.BeginsAt, "ended": before.EndsAt,
+		})
+	}
+	return nil
 }
 
 // Gone marks a camp whose event left Odoo, or lost the camp mark: it is archived here and becomes a task when
@@ -238,7 +263,20 @@ func (s *Store) Gone(ctx context.Context, tx db.Tx, id uuid.UUID) error {
 	if tag.RowsAffected() == 0 {
 		return nil
 	}
-	return s.tasks(ctx, tx, Applied{ID: id}, Pulled{Archived: true})
+	return s.tasks(ctx, tx, Applied{ID: id}, Camp{}, Pulled{Archived: true})
+}
+
+// WithdrawTicket takes a ticket out of what its camp offers: its event no longer has it. Registrations keep it.
+func (s *Store) WithdrawTicket(ctx context.Context, tx db.Tx, id uuid.UUID) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE ticket
+		SET withdrawn = true
+		WHERE id = @id`,
+		pgx.NamedArgs{"id": id})
+	if err != nil {
+		return fmt.Errorf("withdrawing ticket %s: %w", id, err)
+	}
+	return nil
 }
 
 func nonNil(s []string) []string {

@@ -120,6 +120,7 @@ var SettingKeys = map[string]string{
 	"odoo.levels":       "Niveau",
 	"odoo.themes":       "Thème",
 	"odoo.ages":         "Âge",
+	"odoo.mail":         "", // "oui" lets Odoo mail its own confirmation too
 	"mail.reply_to":     "",
 	"invoice.prefix":    "F",
 }

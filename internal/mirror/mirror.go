@@ -69,11 +69,64 @@ func Link(ctx context.Context, q db.Querier, model, kind string, odooIDs []int64
 		SELECT @model, o, @kind, l
 		FROM unnest(@odoo_ids::bigint[], @local_ids::uuid[]) AS w (o, l)
 		ON CONFLICT (kind, local_id)
-		DO UPDATE SET model = EXCLUDED.model, odoo_id = EXCLUDED.odoo_id, made_at = now()
+		DO UPDATE SET model = EXCLUDED.model, odoo_id = EXCLUDED.odoo_id, adopted = false, digest = NULL, made_at = now()
 		WHERE odoo_link.odoo_id <> EXCLUDED.odoo_id`,
 		pgx.NamedArgs{"model": model, "kind": kind, "odoo_ids": odooIDs, "local_ids": localIDs})
 	if err != nil {
 		return fmt.Errorf("linking %d records of %s: %w", len(odooIDs), model, err)
+	}
+	return nil
+}
+
+// Adopt notes that a record that someone made in Odoo is ours from now on: it is loaded by its own id.
+func Adopt(ctx context.Context, q db.Querier, model, kind string, odooID int64, localID uuid.UUID) error {
+	_, err := q.Exec(ctx, `
+		INSERT INTO odoo_link (model, odoo_id, kind, local_id, adopted)
+		VALUES (@model, @odoo_id, @kind, @local_id, true)`,
+		pgx.NamedArgs{"model": model, "kind": kind, "odoo_id": odooID, "local_id": localID})
+	if err != nil {
+		return fmt.Errorf("adopting %s %d: %w", model, odooID, err)
+	}
+	return nil
+}
+
+// Linked is a record of ours with its record in Odoo.
+type Linked struct {
+	OdooID  int64
+	LocalID uuid.UUID
+	Adopted bool
+}
+
+// LinkedRecords returns every link of a kind, by local id.
+func LinkedRecords(ctx context.Context, q db.Querier, kind string) (map[uuid.UUID]Linked, error) {
+	rows, err := q.Query(ctx, `
+		SELECT odoo_id, local_id, adopted
+		FROM odoo_link
+		WHERE kind = @kind`,
+		pgx.NamedArgs{"kind": kind})
+	if err != nil {
+		return nil, fmt.Errorf("reading the links of %ss: %w", kind, err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByName[Linked])
+	if err != nil {
+		return nil, fmt.Errorf("reading the links of %ss: %w", kind, err)
+	}
+	links := make(map[uuid.UUID]Linked, len(all))
+	for _, l := range all {
+		links[l.LocalID] = l
+	}
+	return links, nil
+}
+
+// UnlinkLocal forgets the record of one of ours.
+func UnlinkLocal(ctx context.Context, q db.Querier, kind string, localID uuid.UUID) error {
+	_, err := q.Exec(ctx, `
+		DELETE FROM odoo_link
+		WHERE kind = @kind
+		  AND local_id = @id`,
+		pgx.NamedArgs{"kind": kind, "id": localID})
+	if err != nil {
+		return fmt.Errorf("unlinking %s %s: %w", kind, localID, err)
 	}
 	return nil
 }
@@ -170,6 +223,31 @@ func Pulled(ctx context.Context, q db.Querier, model string, changedAt, at time.
 	return nil
 }
 
+// Same reports whether a model that is read whole is as it was at the last Note; nothing noted yet is not the same.
+func Same(ctx context.Context, q db.Querier, model string, digest []byte) (same bool, err error) {
+	err = q.QueryRow(ctx, `
+		SELECT EXISTS (SELECT 1 FROM odoo_cursor WHERE model = @model AND digest = @digest)`,
+		pgx.NamedArgs{"model": model, "digest": digest}).Scan(&same)
+	if err != nil {
+		return false, fmt.Errorf("comparing what was read of %s: %w", model, err)
+	}
+	return same, nil
+}
+
+// Note keeps the digest of a model that was read whole and applied.
+func Note(ctx context.Context, q db.Querier, model string, digest []byte, at time.Time) error {
+	_, err := q.Exec(ctx, `
+		INSERT INTO odoo_cursor (model, digest, pulled_at)
+		VALUES (@model, @digest, @at)
+		ON CONFLICT (model)
+		DO UPDATE SET digest = EXCLUDED.digest, pulled_at = EXCLUDED.pulled_at`,
+		pgx.NamedArgs{"model": model, "digest": digest, "at": at})
+	if err != nil {
+		return fmt.Errorf("noting what was read of %s: %w", model, err)
+	}
+	return nil
+}
+
 // Swept notes that all ids of a model were compared.
 func Swept(ctx context.Context, q db.Querier, model string, at time.Time) error {
 	_, err := q.Exec(ctx, `
@@ -180,128 +258,6 @@ func Swept(ctx context.Context, q db.Querier, model string, at time.Time) error 
 		pgx.NamedArgs{"model": model, "at": at})
 	if err != nil {
 		return fmt.Errorf("noting the sweep of %s: %w", model, err)
-	}
-	return nil
-}
-
-// External is a registration that someone made in Odoo.
-type External struct {
-	OdooID   int64
-	CampID   uuid.UUID
-	TicketID *uuid.UUID
-	Name     string
-	State    string
-}
-
-// KeepExternals stores outside registrations as they are now and returns the camps that they were or are in.
-func KeepExternals(ctx context.Context, tx db.Tx, all []External, at time.Time) ([]uuid.UUID, error) {
-	ids, camps, tickets := make([]int64, len(all)), make([]uuid.UUID, len(all)), make([]*uuid.UUID, len(all))
-	names, states := make([]string, len(all)), make([]string, len(all))
-	for i, e := range all {
-		ids[i], camps[i], tickets[i], names[i], states[i] = e.OdooID, e.CampID, e.TicketID, e.Name, e.State
-	}
-	rows, err := tx.Query(ctx, `
-		WITH before AS (
-		  SELECT camp_id
-		  FROM odoo_external
-		  WHERE odoo_id = ANY(@ids)
-		), kept AS (
-		  INSERT INTO odoo_external (odoo_id, camp_id, ticket_id, name, state, seen_at)
-		  SELECT o, c, t, n, s, @at
-		  FROM unnest(@ids::bigint[], @camps::uuid[], @tickets::uuid[], @names::text[], @states::text[]) AS w (o, c, t, n, s)
-		  ON CONFLICT (odoo_id)
-		  DO UPDATE SET camp_id = EXCLUDED.camp_id, ticket_id = EXCLUDED.ticket_id, name = EXCLUDED.name, state = EXCLUDED.state, seen_at = EXCLUDED.seen_at
-		  RETURNING camp_id
-		)
-		SELECT camp_id
-		FROM before
-		UNION
-		SELECT camp_id
-		FROM kept`,
-		pgx.NamedArgs{"ids": ids, "camps": camps, "tickets": tickets, "names": names, "states": states, "at": at})
-	if err != nil {
-		return nil, fmt.Errorf("keeping %d outside registrations: %w", len(all), err)
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-}
-
-// DropExternals forgets outside registrations that are gone and returns the camps that they were in.
-func DropExternals(ctx context.Context, tx db.Tx, odooIDs []int64) ([]uuid.UUID, error) {
-	rows, err := tx.Query(ctx, `
-		WITH gone AS (
-		  DELETE FROM odoo_external
-		  WHERE odoo_id = ANY(@ids)
-		  RETURNING camp_id
-		)
-		SELECT DISTINCT camp_id
-		FROM gone`,
-		pgx.NamedArgs{"ids": odooIDs})
-	if err != nil {
-		return nil, fmt.Errorf("forgetting outside registrations: %w", err)
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-}
-
-// ExternalIDs returns Odoo's ids of every outside registration that we know.
-func ExternalIDs(ctx context.Context, q db.Querier) ([]int64, error) {
-	rows, err := q.Query(ctx, `
-		SELECT odoo_id
-		FROM odoo_external`)
-	if err != nil {
-		return nil, fmt.Errorf("reading the outside registrations: %w", err)
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[int64])
-}
-
-// Taken counts the places that outside registrations take in a camp, and in each of its tickets. Only confirmed ones
-// take a place in Odoo.
-func Taken(ctx context.Context, q db.Querier, campID uuid.UUID) (places int, tickets map[uuid.UUID]int, err error) {
-	tickets = map[uuid.UUID]int{}
-	rows, err := q.Query(ctx, `
-		SELECT ticket_id, count(*)
-		FROM odoo_external
-		WHERE camp_id = @camp
-		  AND state IN ('open', 'done')
-		GROUP BY ticket_id`,
-		pgx.NamedArgs{"camp": campID})
-	if err != nil {
-		return 0, nil, fmt.Errorf("counting the outside registrations of camp %s: %w", campID, err)
-	}
-	var ticket *uuid.UUID
-	var n int
-	_, err = pgx.ForEachRow(rows, []any{&ticket, &n}, func() error {
-		places += n
-		if ticket != nil {
-			tickets[*ticket] = n
-		}
-		return nil
-	})
-	return places, tickets, err
-}
-
-// Refuse notes that Odoo does not take a version of a record, and why.
-func Refuse(ctx context.Context, q db.Querier, kind string, id uuid.UUID, version int64, message string, at time.Time) error {
-	_, err := q.Exec(ctx, `
-		INSERT INTO odoo_refusal (kind, local_id, version, message, refused_at)
-		VALUES (@kind, @id, @version, @message, @at)
-		ON CONFLICT (kind, local_id)
-		DO UPDATE SET version = EXCLUDED.version, message = EXCLUDED.message, refused_at = EXCLUDED.refused_at`,
-		pgx.NamedArgs{"kind": kind, "id": id, "version": version, "message": message, "at": at})
-	if err != nil {
-		return fmt.Errorf("noting that Odoo refuses %s %s: %w", kind, id, err)
-	}
-	return nil
-}
-
-// Accept forgets the refusals of records that Odoo has taken or that shall be tried again.
-func Accept(ctx context.Context, q db.Querier, kind string, ids ...uuid.UUID) error {
-	_, err := q.Exec(ctx, `
-		DELETE FROM odoo_refusal
-		WHERE kind = @kind
-		  AND local_id = ANY(@ids)`,
-		pgx.NamedArgs{"kind": kind, "ids": ids})
-	if err != nil {
-		return fmt.Errorf("forgetting refusals: %w", err)
 	}
 	return nil
 }
@@ -349,17 +305,4 @@ func Alone(ctx context.Context, d *db.DB, f func(ctx context.Context) error) err
 		}
 	}()
 	return f(ctx)
-}
-
-// KnownExternals returns those of the ids that are outside registrations that we know.
-func KnownExternals(ctx context.Context, q db.Querier, ids []int64) ([]int64, error) {
-	rows, err := q.Query(ctx, `
-		SELECT odoo_id
-		FROM odoo_external
-		WHERE odoo_id = ANY(@ids)`,
-		pgx.NamedArgs{"ids": ids})
-	if err != nil {
-		return nil, fmt.Errorf("reading the outside registrations: %w", err)
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[int64])
 }

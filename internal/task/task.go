@@ -16,9 +16,11 @@ import (
 const (
 	CampMoved     = "camp_moved"     // sessions changed under registrations: bus and families
 	CampGone      = "camp_gone"      // cancelled, archived or deleted in Odoo with registrations
+	CampBack      = "camp_back"      // proposed again in Odoo after registrations ended with it
 	OverFull      = "over_full"      // external places or a lowered maximum over-fill a pool
 	OdooRefused   = "odoo_refused"   // a registration or guardian that Odoo does not take
 	OdooChanged   = "odoo_changed"   // a registration of ours was changed or removed in Odoo
+	OdooVanished  = "odoo_vanished"  // most of what we know of is missing in Odoo: restored, emptied, or hidden from our user
 	LateMoney     = "late_money"     // paid after the place was given up
 	OverPaid      = "over_paid"      // paid twice, or more than was due
 	OtherAmount   = "other_amount"   // the provider reports another amount than was asked
@@ -71,6 +73,22 @@ func Close(ctx context.Context, q db.Querier, kind, subjectKind, subjectID, by s
 		pgx.NamedArgs{"kind": kind, "subject_kind": subjectKind, "subject_id": subjectID, "by": by})
 	if err != nil {
 		return fmt.Errorf("closing task %s on %s %s: %w", kind, subjectKind, subjectID, err)
+	}
+	return nil
+}
+
+// CloseAll is Close for several subjects.
+func CloseAll(ctx context.Context, q db.Querier, kind, subjectKind string, subjectIDs []string, by string) error {
+	_, err := q.Exec(ctx, `
+		UPDATE task
+		SET done_at = now(), done_by = @by
+		WHERE kind = @kind
+		  AND subject_kind = @subject_kind
+		  AND subject_id = ANY(@subject_ids)
+		  AND done_at IS NULL`,
+		pgx.NamedArgs{"kind": kind, "subject_kind": subjectKind, "subject_ids": subjectIDs, "by": by})
+	if err != nil {
+		return fmt.Errorf("closing tasks %s on %ss: %w", kind, subjectKind, err)
 	}
 	return nil
 }

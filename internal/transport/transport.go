@@ -171,6 +171,38 @@ func EnsureTrips(ctx context.Context, tx db.Tx, campID uuid.UUID) error {
 	return nil
 }
 
+// PruneTrips removes the trips of a camp's lines that carry nobody on a day on which none of their camps has a session.
+// What something else refers to stays.
+func PruneTrips(ctx context.Context, tx db.Tx, campID uuid.UUID) error {
+	err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			WITH empty AS (
+			  DELETE FROM trip t
+			  USING camp_line cl
+			  WHERE cl.camp_id = @camp
+			    AND cl.line_id = t.line_id
+			    AND t.state = 'planned'
+			    AND NOT EXISTS (SELECT 1 FROM leg l WHERE l.trip_id = t.id)
+			    AND NOT EXISTS (SELECT 1 FROM place p WHERE p.pool_id = t.pool_id)
+			    AND NOT EXISTS (
+			      SELECT 1
+			      FROM camp_line o
+			      JOIN camp_session s ON s.camp_id = o.camp_id AND s.day = t.day AND s.state <> 'cancelled'
+			      WHERE o.line_id = t.line_id)
+			  RETURNING t.pool_id
+			)
+			DELETE FROM pool
+			USING empty
+			WHERE pool.id = empty.pool_id`,
+			pgx.NamedArgs{"camp": campID})
+		return err
+	})
+	if err != nil && db.Constraint(err) == "" {
+		return fmt.Errorf("removing empty trips of camp %s: %w", campID, err)
+	}
+	return nil
+}
+
 // LinesOf returns the lines that serve a camp, with their stops in order.
 func LinesOf(ctx context.Context, q db.Querier, campID uuid.UUID) ([]Line, error) {
 	rows, err := q.Query(ctx, `
