@@ -5,7 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -86,18 +86,22 @@ func TestTwoWorkersAtOnce(t *testing.T) {
 	b := setup(t)
 	id := reminder(t, b)
 	inside, leave := make(chan struct{}), make(chan struct{})
-	var once sync.Once
+	var calls atomic.Int32
 	honest := b.Sender
 	b.Sender = senderFunc(func(ctx context.Context, m mail.Message) error {
-		once.Do(func() { close(inside) })
-		<-leave
+		if calls.Add(1) == 1 {
+			close(inside)
+			<-leave
+		}
 		return honest.Send(ctx, m)
 	})
 	first := make(chan error, 1)
 	go func() { first <- b.Send(context.Background(), id, false) }()
 	<-inside
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // a worker that waits for the other would hang
+	defer cancel()
 	var later *laterError
-	if err := b.Send(t.Context(), id, true); !errors.As(err, &later) || later.wait <= 0 {
+	if err := b.Send(ctx, id, true); !errors.As(err, &later) || later.wait <= 0 {
 		t.Errorf("the second worker got %v, want to come later", err)
 	}
 	close(leave)
