@@ -17,8 +17,8 @@ import (
 // functions are what templates may call, bound to one language. None of them asks the database.
 func functions(l *locale.Locale, assets map[string]asset) template.FuncMap {
 	return template.FuncMap{
-		"t":           l.T,
-		"n":           l.N,
+		"t":           func(key string, args ...any) string { return unbroken(l, l.T(key, args...)) },
+		"n":           func(key string, n int, args ...any) string { return unbroken(l, l.N(key, n, args...)) },
 		"has":         l.Has,
 		"euros":       func(c civil.Cents) string { return l.Euros(c) },
 		"day":         l.Day,
@@ -48,9 +48,15 @@ func functions(l *locale.Locale, assets map[string]asset) template.FuncMap {
 		"field": func(f *form.Form, name, label string, rest ...any) (field, error) {
 			return newField(l, f, name, label, rest)
 		},
-		"join":   func(words []string) string { return strings.Join(words, ", ") },
-		"dict":   dict,
-		"inc":    func(i int) int { return i + 1 },
+		"join": func(words []string) string { return strings.Join(words, ", ") },
+		"dict": dict,
+		"inc":  func(i int) int { return i + 1 },
+		"firstof": func(list string) string {
+			if list == "allergies" {
+				return "to"
+			}
+			return "name"
+		},
 		"option": func(value, text string) choice { return choice{Value: value, Text: text} },
 	}
 }

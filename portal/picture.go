@@ -19,15 +19,15 @@ var pictures = []struct {
 	{"numerique", []string{"numerique", "robot", "code", "informatique", "jeux-video", "multimedia", "techno"}},
 	{"science", []string{"science", "chimi", "experience", "espace", "astronom", "labo"}},
 	{"eau", []string{"eau", "natation", "piscine", "kayak", "voile", "nautique", "mer"}},
+	{"art", []string{"art", "atelier", "peinture", "dessin", "bricol", "creati", "poterie", "couture", "photo", "manuel"}},
 	{"nature", []string{"nature", "foret", "bois", "jardin", "ferme", "animau", "explor", "environnement", "cabane", "poney", "equit"}},
 	{"sport", []string{"sport", "foot", "basket", "tennis", "velo", "multisport", "gym", "escalade", "judo", "danse"}},
-	{"art", []string{"art", "peinture", "dessin", "bricol", "creati", "poterie", "couture", "photo", "manuel"}},
 	{"contes", []string{"conte", "lecture", "livre", "histoire", "eveil", "magie", "langue", "anglais", "neerlandais"}},
 }
 
 // picture returns the drawing for a camp; "" is the commune's own.
 func picture(themes []string, name string) string {
-	for _, text := range append(append([]string{}, themes...), name) {
+	for _, text := range append([]string{name}, themes...) {
 		words := strings.Split(camp.Slug(text), "-")
 		for _, p := range pictures {
 			for _, w := range words {

@@ -24,5 +24,16 @@ func told(l *locale.Locale, code string, args []any) string {
 			words[i] = l.T(key)
 		}
 	}
-	return l.T(code, words...)
+	return unbroken(l, l.T(code, words...))
+}
+
+// frenchMarks are the marks that French sets apart by a space at which no line may break.
+var frenchMarks = strings.NewReplacer("« ", "«\u00a0", " »", "\u00a0»", " ?", "\u00a0?", " !", "\u00a0!", " :", "\u00a0:", " ;", "\u00a0;")
+
+// unbroken keeps French marks with their word: nobody types no-break spaces into a catalogue.
+func unbroken(l *locale.Locale, text string) string {
+	if l.Lang() != "fr" {
+		return text
+	}
+	return frenchMarks.Replace(text)
 }
