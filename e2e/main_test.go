@@ -72,6 +72,6 @@ func person(t *testing.T, all []house.Person, role string) house.Person {
 func signIn(t *testing.T, b *browser.Browser, h *house.House, who house.Person, s browser.Screen) *browser.Page {
 	t.Helper()
 	p := b.Person(t, h.Portal, s)
-	p.Goto("/connexion").Fill("Adresse e-mail", who.Email).Fill("Mot de passe", who.Password).Follow("Se connecter")
+	p.Goto("/connexion").Fill("Adresse e-mail", who.Email).Fill("Mot de passe", who.Password).Press("Se connecter")
 	return p
 }

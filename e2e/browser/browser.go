@@ -103,7 +103,7 @@ func (p *Page) Resize(s Screen) {
 	p.screen = s
 	options := []chromedp.EmulateViewportOption{}
 	if s.Touch {
-		options = append(options, chromedp.EmulateMobile)
+		options = append(options, chromedp.EmulateMobile, chromedp.EmulateTouch)
 	}
 	p.do("resizing", chromedp.EmulateViewport(s.Width, s.Height, options...))
 }

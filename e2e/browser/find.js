@@ -1,5 +1,5 @@
 function (what, args) {
-  var norm = function (s) { return (s || "").replace(/[\s\u00a0\u202f]+/g, " ").trim(); };
+  var norm = function (s) { return (s || "").replace(/[\s\u00a0\u202f]+/g, " ").replace(/\u2019/g, "'").trim(); };
   var seen = function (e) { return e.getClientRects().length > 0 && getComputedStyle(e).visibility !== "hidden"; };
   // The best of several elements by name: the whole name, then its beginning, then any part of it.
   var best = function (all, name, of) {
@@ -24,6 +24,7 @@ function (what, args) {
   var texts = "input:not([type=radio]):not([type=checkbox]):not([type=hidden]), textarea";
   var e = null, root;
   if (what === "action") e = best(actions(), args[0], called);
+  if (what === "button") e = best(list("button, input[type=submit]").filter(seen), args[0], called);
   if (what === "actionIn") {
     var holders = list("tr, li, article, section, .panel, .card, .notice").filter(function (h) {
       return seen(h) && norm(h.textContent).toLowerCase().indexOf(norm(args[0]).toLowerCase()) >= 0 && best(actions(h), args[1], called);
@@ -44,7 +45,7 @@ function (what, args) {
     }
   }
   if (!e) {
-    var names = what.indexOf("action") === 0 ? actions().map(called) : list("legend, label").map(function (l) { return l.textContent; });
+    var names = /^(action|button)/.test(what) ? actions().map(called) : list("legend, label").map(function (l) { return l.textContent; });
     return { Problem: "not on the page, only: " + names.map(norm).join(" | ") };
   }
   if (e.disabled) return { Problem: "cannot be used: it is disabled" };

@@ -45,7 +45,7 @@ func (p *Page) Fatalf(format string, args ...any) {
 	ctx, cancel := context.WithTimeout(p.ctx, 20*time.Second)
 	defer cancel()
 	at, _ := chromedp.Run(ctx, chromedp.Location())
-	text, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`(document.querySelector("main") || document.body || {innerText: ""}).innerText.slice(0, 1500)`))
+	text, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`(document.querySelector("main") || document.body || {innerText: ""}).innerText.slice(0, 700).replace(/\n\s*\n+/g, "\n")`))
 	picture := "no picture"
 	if png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100)); err == nil {
 		picture = p.keep(png)
@@ -143,18 +143,24 @@ func quote(s string) string {
 // Follow clicks the link or button of that name and waits for the page behind it.
 func (p *Page) Follow(name string) *Page {
 	p.t.Helper()
-	return p.followTo(http.StatusOK, name)
+	return p.followTo("action", name, http.StatusOK)
 }
 
-// Refused clicks and expects the form back, with its problems.
+// Press clicks the button of that name, never a link, and waits for the page behind it.
+func (p *Page) Press(name string) *Page {
+	p.t.Helper()
+	return p.followTo("button", name, http.StatusOK)
+}
+
+// Refused presses a button and expects the form back, with its problems.
 func (p *Page) Refused(name string) *Page {
 	p.t.Helper()
-	return p.followTo(http.StatusUnprocessableEntity, name)
+	return p.followTo("button", name, http.StatusUnprocessableEntity)
 }
 
-func (p *Page) followTo(status int64, name string) *Page {
+func (p *Page) followTo(what, name string, status int64) *Page {
 	p.t.Helper()
-	x, y := p.at("action", name)
+	x, y := p.at(what, name)
 	p.load("following "+name, status, chromedp.MouseClickXY(x, y))
 	return p
 }
@@ -172,6 +178,15 @@ func (p *Page) Click(name string) *Page {
 	p.t.Helper()
 	x, y := p.at("action", name)
 	p.do("clicking "+name, chromedp.MouseClickXY(x, y))
+	return p
+}
+
+// Unfold opens the folded part of that name where the screen folds it.
+func (p *Page) Unfold(name string) *Page {
+	p.t.Helper()
+	if Value[bool](p, `Array.from(document.querySelectorAll("details:not([open]) > summary")).some(function (s) { return s.getClientRects().length && s.textContent.indexOf(`+quote(name)+`) >= 0; })`) {
+		p.Click(name)
+	}
 	return p
 }
 
@@ -237,10 +252,14 @@ func (p *Page) Choose(legend, label string) *Page {
 	return p
 }
 
-// Text returns what the page says, as people see it.
+// Text returns what the page says, as people see it, with plain spaces and apostrophes.
 func (p *Page) Text() string {
 	p.t.Helper()
-	return spaces.ReplaceAllString(p.eval(`document.body.innerText`), " ")
+	return plain(p.eval(`document.body.innerText`))
+}
+
+func plain(s string) string {
+	return strings.ReplaceAll(spaces.ReplaceAllString(s, " "), "’", "'")
 }
 
 var spaces = regexp.MustCompile(`[\s\x{00A0}\x{202F}]+`)
@@ -250,7 +269,7 @@ func (p *Page) Says(texts ...string) *Page {
 	p.t.Helper()
 	all := p.Text()
 	for _, text := range texts {
-		if !strings.Contains(strings.ToLower(all), strings.ToLower(spaces.ReplaceAllString(text, " "))) {
+		if !strings.Contains(strings.ToLower(all), strings.ToLower(plain(text))) {
 			p.Fatalf("the page does not say %q", text)
 		}
 	}
@@ -262,7 +281,7 @@ func (p *Page) SaysNot(texts ...string) *Page {
 	p.t.Helper()
 	all := p.Text()
 	for _, text := range texts {
-		if strings.Contains(strings.ToLower(all), strings.ToLower(text)) {
+		if strings.Contains(strings.ToLower(all), strings.ToLower(plain(text))) {
 			p.Fatalf("the page says %q", text)
 		}
 	}
@@ -273,7 +292,7 @@ func (p *Page) SaysNot(texts ...string) *Page {
 func (p *Page) Until(text string) *Page {
 	p.t.Helper()
 	err := house.Eventually(p.ctx, func(context.Context) error {
-		if strings.Contains(p.Text(), text) {
+		if strings.Contains(p.Text(), plain(text)) {
 			return nil
 		}
 		p.Goto(p.Address())
