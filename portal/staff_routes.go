@@ -85,6 +85,7 @@ func (s *server) staffRoutes() []route {
 		{post, "/gestion/reglages/rappels/{code:[a-z0-9-]{1,60}}", maySet, s.staffRuleSave},
 		{get, "/gestion/systeme", maySet, s.staffSystem},
 		{post, "/gestion/systeme/travaux/{job:[0-9]{1,18}}/relancer", maySet, s.staffJobRetry},
+		{post, "/gestion/courriels/" + idPart + "/renvoyer", office("agent", "finance", "administrator"), s.staffMailRetry},
 	}
 }
 

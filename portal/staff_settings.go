@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -34,15 +35,31 @@ type settingGroup struct {
 
 type settingField struct{ Name, Label, Hint string }
 
-// settingGroups say in which order the settings are asked for; each stands in exactly one group.
-var settingGroups = []struct {
-	title string
+// settingKeys is a part of the form by its keys.
+type settingKeys struct {
+	title string // message key
 	keys  []string
-}{
+}
+
+// settingGroups say in which order the settings are asked for; each stands in one group at most.
+var settingGroups = []settingKeys{
 	{"staff.settings.group_commune", []string{"commune.name", "commune.street", "commune.city", "commune.email", "commune.phone", "commune.postcodes", "commune.dpo"}},
 	{"staff.settings.group_money", []string{"commune.bce", "commune.iban", "commune.bic", "commune.vat", "invoice.prefix"}},
-	{"staff.settings.group_odoo", []string{"odoo.levels", "odoo.themes", "odoo.ages"}},
+	{"staff.settings.group_odoo", []string{"odoo.levels", "odoo.themes", "odoo.ages", "odoo.mail"}},
 	{"staff.settings.group_mail", []string{"mail.reply_to"}},
+}
+
+// groupsOfSettings is settingGroups with a last group for what another room declared and nobody placed yet: no setting
+// is out of reach.
+func groupsOfSettings() []settingKeys {
+	rest := camp.SettingNames()
+	for _, g := range settingGroups {
+		rest = slices.DeleteFunc(rest, func(key string) bool { return slices.Contains(g.keys, key) })
+	}
+	if len(rest) == 0 {
+		return settingGroups
+	}
+	return append(slices.Clone(settingGroups), settingKeys{"staff.settings.group_other", rest})
 }
 
 // ruleRow is a reminder rule as it stands.
@@ -85,10 +102,10 @@ func (s *server) settingsPage(r *http.Request) (*staffSettingsPage, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, g := range settingGroups {
+	for _, g := range groupsOfSettings() {
 		group := settingGroup{Title: p.L.T(g.title)}
 		for _, key := range g.keys {
-			field := settingField{Name: key, Label: p.L.T("setting." + key)}
+			field := settingField{Name: key, Label: p.known("setting.", key)}
 			if hint := "setting." + key + ".hint"; p.L.Has(hint) {
 				field.Hint = p.L.T(hint)
 			}

@@ -2,18 +2,23 @@ package portal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/gorilla/mux"
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
 	"ribambelle/internal/audit"
+	"ribambelle/internal/notice"
 	"ribambelle/internal/problem"
+	"ribambelle/portal/form"
 )
 
 // Scheduled is one line of the schedule, as the system page shows it.
@@ -83,6 +88,7 @@ type mailFigures struct {
 }
 
 type failedMail struct {
+	ID       uuid.UUID
 	Template string
 	FailedAt time.Time
 	Failure  string
@@ -203,7 +209,7 @@ func (s *server) readMail(ctx context.Context, p *staffSystemPage) error {
 		return err
 	}
 	rows, err := s.DB.Query(ctx, `
-		SELECT template, failed_at, failure
+		SELECT id, template, failed_at, failure
 		FROM message
 		WHERE failed_at IS NOT NULL
 		ORDER BY failed_at DESC
@@ -225,10 +231,11 @@ func (s *server) staffJobRetry(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return problem.NotFound("portal.error.not_found")
 	}
-	if _, err := queue.JobRetry(r.Context(), id); err != nil {
-		if err == river.ErrNotFound {
-			return problem.NotFound("portal.error.not_found")
-		}
+	_, err = queue.JobRetry(r.Context(), id)
+	if errors.Is(err, river.ErrNotFound) {
+		return problem.NotFound("portal.error.not_found")
+	}
+	if err != nil {
 		return fmt.Errorf("retrying job %d: %w", id, err)
 	}
 	actor, _ := s.actorOf(r)
@@ -237,4 +244,31 @@ func (s *server) staffJobRetry(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.flash(w, "flash.job_retried")
 	return seeOther(w, r, "/gestion/systeme")
+}
+
+// staffMailRetry sends a mail again that had failed, once the address or the server is mended.
+func (s *server) staffMailRetry(w http.ResponseWriter, r *http.Request) error {
+	queue, ok := s.Jobs.(notice.Queue)
+	if !ok {
+		return problem.Unavailable("staff.system.no_retry")
+	}
+	f, err := form.Read(r)
+	if err != nil {
+		return err
+	}
+	actor, _ := s.actorOf(r)
+	messages := notice.Store{DB: s.DB, Now: s.Now, Jobs: queue}
+	if err := messages.Retry(r.Context(), actor, pathID(r)); err != nil {
+		return err
+	}
+	s.flash(w, "flash.mail_retried")
+	return seeOther(w, r, officeNext(f.Text("to"), "/gestion/taches"))
+}
+
+// officeNext returns an address of the office to go on to, or fallback.
+func officeNext(to, fallback string) string {
+	if next := safeNext(to, fallback); strings.HasPrefix(next, "/gestion/") {
+		return next
+	}
+	return fallback
 }

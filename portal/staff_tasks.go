@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -58,9 +57,19 @@ func (t taskRow) Cents() civil.Cents {
 	return 0
 }
 
+// Mail is the message to send again, "" when the task is about something else.
+func (t taskRow) Mail() string {
+	if id, ok := t.Detail["message"].(string); ok && t.Kind == task.MailFailed {
+		if _, err := uuid.Parse(id); err == nil {
+			return id
+		}
+	}
+	return ""
+}
+
 // Reason is what a family or Odoo said, "" for nothing.
 func (t taskRow) Reason() string {
-	for _, key := range []string{"reason", "message", "fault"} {
+	for _, key := range []string{"reason", "fault"} {
 		if v, ok := t.Detail[key].(string); ok && v != "" {
 			return v
 		}
@@ -123,9 +132,5 @@ func (s *server) staffTaskDone(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.flash(w, "flash.task_done")
-	to := safeNext(f.Text("to"), "/gestion/taches")
-	if !strings.HasPrefix(to, "/gestion/") {
-		to = "/gestion/taches"
-	}
-	return seeOther(w, r, to)
+	return seeOther(w, r, officeNext(f.Text("to"), "/gestion/taches"))
 }

@@ -20,6 +20,7 @@ import (
 	"ribambelle/internal/civil"
 	"ribambelle/internal/enrol"
 	"ribambelle/internal/household"
+	"ribambelle/internal/locale"
 	"ribambelle/internal/medical"
 	"ribambelle/internal/task"
 )
@@ -233,7 +234,7 @@ func TestStaffValidatesMany(t *testing.T) {
 	d.agent.send("/gestion/inscriptions/valider").to(t, "/gestion/inscriptions")
 	query := "?id=" + d.asked.ID.String() + "&id=" + second.ID.String() + "&id=" + second.ID.String()
 	a := d.agent.see("/gestion/inscriptions/valider" + query)
-	a.has(t, "h1", "Valider 2 demandes")
+	a.has(t, "h1", "Valider 2")
 	if d.state(second.ID) != enrol.ToValidate {
 		t.Fatal("the preview decided")
 	}
@@ -304,8 +305,8 @@ func TestStaffCamp(t *testing.T) {
 	d.agent.see(url).has(t, "#animateurs ~ ul", "Aucun animateur.")
 	d.agent.send(url+"/places", "closed", "oui").to(t, url)
 	a = d.agent.see(url)
-	a.has(t, "#places ~ div", "fermé aux demandes")
-	a.has(t, "#history ~ ul", "Fermeture aux demandes modifiée")
+	a.has(t, "#places ~ div", "fermé aux")
+	a.has(t, "#history ~ ul", "Fermeture aux")
 	a.has(t, "#history ~ ul", "Anne Claes")
 	d.agent.send(url+"/places", "closed", "non").to(t, url)
 	if n := d.count(`SELECT count(*) FROM pool p JOIN camp c ON c.pool_id = p.id WHERE c.id = $1 AND p.closed`, d.camp); n != 0 {
@@ -549,7 +550,7 @@ func TestStaffSettings(t *testing.T) {
 	}
 	// Every setting of the commune is asked for exactly once.
 	seen := map[string]int{}
-	for _, g := range settingGroups {
+	for _, g := range groupsOfSettings() {
 		for _, key := range g.keys {
 			seen[key]++
 		}
@@ -557,6 +558,9 @@ func TestStaffSettings(t *testing.T) {
 	for _, key := range camp.SettingNames() {
 		if seen[key] != 1 {
 			t.Errorf("setting %s stands %d times on the page", key, seen[key])
+		}
+		if !locale.For("fr").Has("setting." + key) {
+			t.Errorf("French lacks the name of setting %s", key)
 		}
 	}
 }
@@ -585,6 +589,14 @@ func TestStaffSystem(t *testing.T) {
 	admin.send(action).to(t, "/gestion/systeme")
 	if n := b.count(`SELECT count(*) FROM river_job WHERE state = 'available'`); n != 1 {
 		t.Error("the job was not given another try")
+	}
+	again, _ := a.doc.Find("#mail ~ ul form").Attr("action")
+	admin.send(again, "to", "/gestion/systeme").to(t, "/gestion/systeme")
+	if n := b.count(`SELECT count(*) FROM message WHERE failed_at IS NULL`); n != 1 {
+		t.Error("the mail is not sent again")
+	}
+	if got := admin.send(again).StatusCode; got != http.StatusConflict {
+		t.Errorf("a mail that did not fail is sent again: %d", got)
 	}
 	if got := admin.send("/gestion/systeme/travaux/999999/relancer").StatusCode; got != http.StatusNotFound {
 		t.Errorf("an unknown job answers %d", got)

@@ -29,7 +29,7 @@ func unzipped(t testing.TB, body []byte) []byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := io.Copy(&all, r); err != nil { //nolint:gosec // our own workbook
+		if _, err := io.Copy(&all, r); err != nil {
 			t.Fatal(err)
 		}
 		_ = r.Close()
@@ -118,7 +118,7 @@ func TestInvoiceTakesAnyText(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		inv := invoice()
 		s := func(what string) string {
-			return rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"👩‍👧", "e\u0301\u0301", "\xff\xfe", "Ş‌ule 李", strings.Repeat("m", 400), "{nb}", "()\\"})).Draw(t, what)
+			return rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"👩\u200d👧", "e\u0301\u0301", "\xff\xfe", "Ş\u200cule 李", strings.Repeat("m", 400), "{nb}", "()\\"})).Draw(t, what)
 		}
 		inv.Content.Payer.Name, inv.Content.Child, inv.Content.Lines[1].Label, inv.Content.Number = s("payer"), s("child"), s("label"), s("number")
 		inv.Content.Commune.Name = s("commune")

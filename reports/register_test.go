@@ -65,12 +65,16 @@ func TestRegister(t *testing.T) {
 
 	const noSheet = "Pas de fiche médicale"
 	want := [][]string{
-		{"N°", "Nom", "Prénom", "Né(e) le", "Âge", "Année scolaire", "Responsables", "Téléphones", "Ne pas remettre à", "Allergies et santé",
-			"Bus aller", "Bus retour", "Inscription", "Remarque", "lun.\n6 juil.", "mar.\n7 juil.", "mer.\n8 juil.", "jeu.\n9 juil.", "ven.\n10 juil."},
+		{
+			"N°", "Nom", "Prénom", "Né(e) le", "Âge", "Année scolaire", "Responsables", "Téléphones", "Ne pas remettre à", "Allergies et santé",
+			"Bus aller", "Bus retour", "Inscription", "Remarque", "lun.\n6 juil.", "mar.\n7 juil.", "mer.\n8 juil.", "jeu.\n9 juil.", "ven.\n10 juil.",
+		},
 		{"1", "Élan", "Émile", "29/02/2016", "10", "P4", "Sophie Lambert", "0475 12 34 56", "", noSheet, "", "Place du Marché\n16\u00a0h\u00a040", state("awaiting_payment")},
 		{"2", "Eve", "Zoé", "02/01/2017", "9", "P3", "Marc Petit", "+33 6 12 34 56 78", "", noSheet, "", "", state("confirmed")},
-		{"3", "Lambert", "Léa", "07/07/2018", "7", "P2", "Sophie Lambert", "0475 12 34 56", "Marc Petit", "Allergies : arachides",
-			"Place du Marché\n8\u00a0h\u00a005", "Place du Marché\n16\u00a0h\u00a040", state("confirmed"), "", "P", "A"},
+		{
+			"3", "Lambert", "Léa", "07/07/2018", "7", "P2", "Sophie Lambert", "0475 12 34 56", "Marc Petit", "Allergies : arachides",
+			"Place du Marché\n8\u00a0h\u00a005", "Place du Marché\n16\u00a0h\u00a040", state("confirmed"), "", "P", "A",
+		},
 		{"", "Présents", "", "", "", "", "", "", "", "", "", "", "", "", "1", "0", "0", "0", "0"},
 	}
 	got := rowsOf(t, f)
@@ -330,7 +334,7 @@ func TestNothingBecomesAFormula(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		for _, sheet := range f.GetSheetList() {
 			rows, err := f.GetRows(sheet)
 			if err != nil {

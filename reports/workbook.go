@@ -24,8 +24,10 @@ type look struct {
 
 var (
 	thin = []excelize.Border{
-		{Type: "left", Color: "C9D2CF", Style: 1}, {Type: "right", Color: "C9D2CF", Style: 1},
-		{Type: "top", Color: "C9D2CF", Style: 1}, {Type: "bottom", Color: "C9D2CF", Style: 1},
+		{Type: "left", Color: "C9D2CF", Style: 1},
+		{Type: "right", Color: "C9D2CF", Style: 1},
+		{Type: "top", Color: "C9D2CF", Style: 1},
+		{Type: "bottom", Color: "C9D2CF", Style: 1},
 	}
 	middle = &excelize.Alignment{Vertical: "center", WrapText: true}
 	center = &excelize.Alignment{Horizontal: "center", Vertical: "center", WrapText: true}

@@ -10,7 +10,7 @@
   };
   rows.forEach((row, i) => row.addEventListener('focusin', () => { at = i; }));
   document.addEventListener('keydown', (e) => {
-    if (e.ctrlKey || e.metaKey || e.altKey || e.target.matches('input:not([type=checkbox]), textarea, select')) return;
+    if (e.ctrlKey || e.metaKey || e.altKey || e.target.matches?.('input:not([type=checkbox]), textarea, select')) return;
     const row = rows[at];
     switch (e.key) {
       case 'j': go(at + 1); break;
