@@ -92,7 +92,7 @@ func (s *server) registrationCard(l *locale.Locale, r myRegistration) registrati
 			continue // a request taken up again is told by what follows
 		}
 		t := timelineStep{Text: l.T("portal.timeline." + string(e.State)), By: l.T("portal.by." + e.Actor), At: l.DateTime(e.At), Reason: e.Reason}
-		if e.Actor == "program" && !e.State.Info().Exit && e.State != enrol.Validated {
+		if e.State == enrol.AwaitingPayment || e.Actor == "program" && !e.State.Info().Exit && e.State != enrol.Validated {
 			t.By = "" // goes without saying
 		}
 		t.Now = i == len(r.Steps)-1 && !info.Exit && r.State != enrol.Completed && r.State != enrol.Confirmed
