@@ -12,11 +12,11 @@ import (
 	"ribambelle/portal/page"
 )
 
-// staffReasonPage asks for the reason of a refusal or of a cancellation; the family reads it.
+// staffReasonPage asks for the reason of a decision; the family reads it.
 type staffReasonPage struct {
 	staffPage
 	Row    queueRow
-	Action string // refuser or annuler
+	Action string // valider, refuser, annuler or reprendre
 	Form   *form.Form
 }
 
@@ -27,7 +27,8 @@ type staffManyPage struct {
 	Failed map[uuid.UUID]string // why one could not be validated
 }
 
-// staffValidate accepts one request.
+// staffValidate accepts one request. An exception that the family asked for is granted with a reason: without one, the
+// page asks for it.
 func (s *server) staffValidate(w http.ResponseWriter, r *http.Request) error {
 	f, err := form.Read(r)
 	if err != nil {
@@ -35,14 +36,32 @@ func (s *server) staffValidate(w http.ResponseWriter, r *http.Request) error {
 	}
 	id := pathID(r)
 	_, account := s.actorOf(r)
-	if err := s.Enrol.Decide(r.Context(), account, id, true, ""); err != nil {
+	if err := f.Take(s.Enrol.Decide(r.Context(), account, id, true, f.Text("reason"))); err != nil {
 		return err
+	}
+	if !f.OK() {
+		return s.askReason(w, r, "valider", f)
 	}
 	s.flash(w, "flash.registration_validated")
 	if f.Text("from") == "queue" {
 		return seeOther(w, r, "/gestion/inscriptions")
 	}
 	return seeOther(w, r, "/gestion/inscriptions/"+id.String())
+}
+
+func (s *server) staffValidateForm(w http.ResponseWriter, r *http.Request) error {
+	return s.askReason(w, r, "valider", form.New())
+}
+
+func (s *server) staffRestoreForm(w http.ResponseWriter, r *http.Request) error {
+	return s.askReason(w, r, "reprendre", form.New())
+}
+
+// staffRestore takes back an exit, or a decision that nobody paid for.
+func (s *server) staffRestore(w http.ResponseWriter, r *http.Request) error {
+	return s.withReason(w, r, "reprendre", "flash.registration_restored", func(account, id uuid.UUID, reason string) error {
+		return s.Enrol.Restore(r.Context(), account, id, reason)
+	})
 }
 
 func (s *server) staffRefuseForm(w http.ResponseWriter, r *http.Request) error {
@@ -150,6 +169,8 @@ func (s *server) staffValidateMany(w http.ResponseWriter, r *http.Request) error
 		p := problem.As(err)
 		switch {
 		case err == nil:
+		case p != nil && len(p.Fields) > 0:
+			failed[id] = l.T(p.Fields[0].Code, p.Fields[0].Args...)
 		case p != nil && l.Has(p.Code):
 			failed[id] = l.T(p.Code, p.Args...)
 		default:

@@ -78,6 +78,7 @@ type queueRow struct {
 	StopBackID   *uuid.UUID
 	Legs         int
 	Remark       string
+	Derogation   string // the exception that the family asks for, in its words
 	Total        int
 
 	Level  string // of the child, in the school year of the camp
@@ -173,7 +174,7 @@ func (s *server) staffRows(ctx context.Context, l *locale.Locale, where, order s
 		  COALESCE((SELECT min(x.day) FROM camp_session x WHERE x.camp_id = c.id AND x.state <> 'cancelled'),
 		    (c.begins_at AT TIME ZONE 'Europe/Brussels')::date) AS first_day,
 		  btrim(g.first_name || ' ' || g.last_name) AS payer,
-		  r.state, r.state_since, r.due_at, r.waiting_since, r.stop_out_id, r.stop_back_id, r.remark,
+		  r.state, r.state_since, r.due_at, r.waiting_since, r.stop_out_id, r.stop_back_id, r.remark, r.derogation,
 		  (SELECT count(DISTINCT t.direction)::int FROM leg JOIN trip t ON t.id = leg.trip_id WHERE leg.registration_id = r.id) AS legs,
 		  (count(*) OVER ())::int AS total
 		FROM registration r
@@ -253,6 +254,9 @@ func staffPointsOf(l *locale.Locale, r queueRow, fresh bool) []staffPoint {
 		points = append(points, staffPoint{"ok", l.N("staff.point.bus", wanted)})
 	case wanted > 0:
 		points = append(points, staffPoint{"stop", l.T("staff.point.no_bus")})
+	}
+	if r.Derogation != "" {
+		points = append(points, staffPoint{"info", l.T("staff.point.derogation")})
 	}
 	if r.Remark != "" {
 		points = append(points, staffPoint{"info", l.T("staff.point.remark")})

@@ -221,8 +221,55 @@ func TestStaffCancels(t *testing.T) {
 	d.agent.send(url+"/annuler", "reason", "Groupe supprimé.").to(t, url)
 	a := d.agent.see(url)
 	a.has(t, "main", "annulée par le service")
-	if a.doc.Find(".decide a").Length() != 0 {
+	if a.doc.Find(".decide a[href$=annuler]").Length() != 0 {
 		t.Error("an exit may be cancelled again")
+	}
+}
+
+func TestStaffRestores(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	url := "/gestion/inscriptions/" + d.asked.ID.String()
+	d.agent.send(url+"/refuser", "reason", "Erreur de ligne.").to(t, url)
+	d.agent.see(url).has(t, ".decide", "Reprendre")
+	if a := d.agent.send(url + "/reprendre"); a.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("without a reason: %d", a.StatusCode)
+	}
+	d.agent.send(url+"/reprendre", "reason", "Refusée par erreur.").to(t, url)
+	if got := d.state(d.asked.ID); got != enrol.ToValidate {
+		t.Fatalf("the registration is %s", got)
+	}
+	d.agent.send(url+"/valider").to(t, url)
+	d.agent.see(url).has(t, ".decide", "Remettre")
+	d.agent.send(url+"/reprendre", "reason", "À revoir.").to(t, url)
+	if got := d.state(d.asked.ID); got != enrol.ToValidate {
+		t.Errorf("the registration is %s", got)
+	}
+}
+
+// TestStaffGrantsException validates a request that its camp's limits bar, because the family asked and with a reason.
+func TestStaffGrantsException(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.exec(`UPDATE registration SET derogation = 'Son frère y participe.'`)
+	d.exec(`UPDATE camp SET tag_levels = '{P5}', derogations = true WHERE id = $1`, d.camp)
+	url := "/gestion/inscriptions/" + d.asked.ID.String()
+	a := d.agent.see("/gestion/inscriptions")
+	a.has(t, "table.queue", "dérogation demandée")
+	if a.doc.Find("table.queue button[formaction]").Length() != 0 {
+		t.Error("an exception may be granted without a look at it")
+	}
+	d.agent.see(url+"/valider").has(t, ".notice", "Son frère y participe.")
+	if a := d.agent.send(url + "/valider"); a.StatusCode != http.StatusUnprocessableEntity || d.state(d.asked.ID) != enrol.ToValidate {
+		t.Errorf("without a reason: %d and %s", a.StatusCode, d.state(d.asked.ID))
+	}
+	many := d.agent.send("/gestion/inscriptions/valider", "id", d.asked.ID.String())
+	if many.StatusCode != http.StatusConflict || many.doc.Find(".tasks .error").Length() != 1 {
+		t.Errorf("among many: %d", many.StatusCode)
+	}
+	d.agent.send(url+"/valider", "reason", "Fratrie.").to(t, url)
+	if n := d.count(`SELECT count(*) FROM registration_override WHERE rule = 'level' AND reason = 'Fratrie.'`); n != 1 {
+		t.Errorf("%d exceptions kept", n)
 	}
 }
 

@@ -35,6 +35,15 @@ func (r queueRow) CanRefuse() bool { return r.State.Leads(enrol.Refused) }
 // CanCancel reports whether the office may end the registration.
 func (r queueRow) CanCancel() bool { return r.State.Leads(enrol.Cancelled) && !r.State.Info().Exit }
 
+// CanRestore reports whether the office may take back an exit or an unpaid decision.
+func (p *staffRegistrationPage) CanRestore() bool {
+	switch p.Registration.State {
+	case enrol.Validated, enrol.AwaitingPayment, enrol.Confirmed:
+		return p.Money == nil || p.Money.Balance.Paid <= p.Money.Balance.Refunded
+	}
+	return p.Info.Exit
+}
+
 // Who names who did something: a person, or what acted instead.
 func (p staffPage) Who(kind, name string) string {
 	if name != "" {

@@ -15,8 +15,8 @@
     switch (e.key) {
       case 'j': go(at + 1); break;
       case 'k': go(at < 0 ? 0 : at - 1); break;
-      case 'v': row?.querySelector('button[formaction]')?.click(); break;
-      case 'r': row?.querySelector('.act a')?.click(); break;
+      case 'v': row?.querySelector('.act .btn:not(.ghost)')?.click(); break;
+      case 'r': row?.querySelector('.act a.ghost')?.click(); break;
       default: return;
     }
     e.preventDefault();
