@@ -44,9 +44,15 @@ type Result struct {
 	Reconstructed int `json:"links_recovered"` // ours whose answer had been lost
 	Deleted       int `json:"deleted_in_odoo"` // ours, deleted there: pushed again
 	Commands      int `json:"commands"`        // of staff, sent
+	Fixed         int `json:"fixed"`           // differences, as staff asked
+
+	Compared int            `json:"compared,omitempty"` // records, by a full run
+	Drift    int            `json:"drift"`              // differences that a full run found
+	DriftBy  map[string]int `json:"drift_by,omitempty"` // by kind and aspect
 }
 
-// Run pulls and then pushes; full reads everything and compares all ids. One run at a time works on a database.
+// Run pulls and then pushes; full reads everything, compares all ids, and at the end both sides, keeping the differences
+// for staff. One run at a time works on a database.
 func (s *Syncer) Run(ctx context.Context, full bool) (Result, error) {
 	var r Result
 	err := mirror.Alone(ctx, s.DB, func(ctx context.Context) error {
@@ -60,6 +66,11 @@ func (s *Syncer) Run(ctx context.Context, full bool) (Result, error) {
 		}
 		if err := s.push(ctx, &r); err != nil {
 			return fmt.Errorf("pushing to Odoo: %w", err)
+		}
+		if full {
+			if err := s.reconcile(ctx, &r); err != nil {
+				return fmt.Errorf("comparing with Odoo: %w", err)
+			}
 		}
 		return nil
 	})

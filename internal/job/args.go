@@ -43,6 +43,12 @@ type SyncPush struct{}
 // SyncSweep compares both sides and reports drift; nightly.
 type SyncSweep struct{}
 
+// SyncCommand sends to Odoo what staff asked to change there.
+type SyncCommand struct{}
+
+// SyncFix makes one side follow the other where staff asked it.
+type SyncFix struct{}
+
 // RemindersDue computes which reminders are due at an instant and enqueues each once.
 type RemindersDue struct {
 	At time.Time `json:"at"` // the slot of the schedule, UTC
@@ -74,6 +80,8 @@ type InvoiceIssue struct {
 func (SyncPull) Kind() string     { return "sync_pull" }
 func (SyncPush) Kind() string     { return "sync_push" }
 func (SyncSweep) Kind() string    { return "sync_sweep" }
+func (SyncCommand) Kind() string  { return "sync_command" }
+func (SyncFix) Kind() string      { return "sync_fix" }
 func (RemindersDue) Kind() string { return "reminders_due" }
 func (MessageSend) Kind() string  { return "message_send" }
 func (PaymentCheck) Kind() string { return "payment_check" }
@@ -85,6 +93,8 @@ func (InvoiceIssue) Kind() string { return "invoice_issue" }
 func (SyncPull) InsertOpts() river.InsertOpts     { return sweep(QueueOdoo) }
 func (SyncPush) InsertOpts() river.InsertOpts     { return sweep(QueueOdoo) }
 func (SyncSweep) InsertOpts() river.InsertOpts    { return sweep(QueueOdoo) }
+func (SyncCommand) InsertOpts() river.InsertOpts  { return sweep(QueueOdoo) }
+func (SyncFix) InsertOpts() river.InsertOpts      { return sweep(QueueOdoo) }
 func (RemindersDue) InsertOpts() river.InsertOpts { return sweep(QueueDefault) }
 func (PaymentSweep) InsertOpts() river.InsertOpts { return sweep(QueueDefault) }
 func (ExpireDue) InsertOpts() river.InsertOpts    { return sweep(QueueDefault) }
