@@ -21,6 +21,23 @@ test: install-test vet lint ## everything that must hold: vet, linter, unit, sto
 	$(GO) test $$($(GO) list ./... | grep -v '/e2e')
 	@if [ -n "$$(find e2e -name '*_test.go' 2>/dev/null | head -n 1)" ]; then set -x; $(GO) test -count=1 ./e2e/...; fi
 
+.PHONY: e2e
+e2e: install-test ## the journeys in a real browser, on the event module
+	$(GO) test -count=1 ./e2e/...
+
+.PHONY: e2e-odoo
+e2e-odoo: install-test ## the chain on a real Odoo: ODOO_URL=… ODOO_DB=… ODOO_USER=… ODOO_PASSWORD=…
+	@test -n "$(ODOO_URL)" || { echo "say which Odoo: make e2e-odoo ODOO_URL=… ODOO_DB=… ODOO_USER=… ODOO_PASSWORD=…" >&2; exit 2; }
+	$(GO) test -count=1 -timeout 30m ./e2e -run TestChain -odoo
+
+.PHONY: contract
+contract: install-test ## what an Odoo owes us, on the event module or, with ODOO_URL=… and so on, on a real one
+	$(GO) test -count=1 -run Contract ./connector
+
+.PHONY: bench
+bench: install-test ## measure documents and the wire
+	$(GO) test -run '^$$' -bench . -benchmem ./connector ./reports
+
 .PHONY: build
 build: ## write bin/ribambelle, a self-contained program
 	$(GO) build -trimpath -ldflags '-s -w -X ribambelle/internal/cli.version=$(VERSION)' -o bin/ribambelle .
