@@ -69,9 +69,10 @@ func (p *Page) checkAxe() {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, actTime)
 	defer cancel()
-	const run = `axe.run(document, {
+	// A colour on its way to another is judged when it has arrived.
+	const run = `Promise.allSettled(document.getAnimations().map(function (a) { return a.finished; })).then(function () { return axe.run(document, {
 		runOnly: { type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"] }, resultTypes: ["violations"]
-	}).then(function (r) { return {
+	}); }).then(function (r) { return {
 		Rules: r.passes.length + r.violations.length,
 		Violations: r.violations.map(function (v) {
 			return v.id + " (" + v.impact + "): " + v.help + "\n    " + v.nodes.slice(0, 4).map(function (n) { return n.target.join(" ") + "  " + n.html.slice(0, 160) + "\n      " + (n.failureSummary || "").replace(/\n/g, " ").slice(0, 240); }).join("\n    ");

@@ -36,8 +36,15 @@ var demoLines = []transport.Line{
 }
 
 // demoCamps brings the camps in from the demo's Odoo and adds what only the portal knows: buses and a leader. With a
-// real Odoo the commune's own camps are left as they are.
+// real Odoo the buses are there to choose, and the commune's own camps are left as they are.
 func (a *app) demoCamps(ctx context.Context) error {
+	lines := make([]uuid.UUID, len(demoLines))
+	for i, line := range demoLines {
+		var err error
+		if lines[i], err = a.demoLine(ctx, line); err != nil {
+			return err
+		}
+	}
 	if a.config.OdooURL != "http://"+a.sims.addr.OdooAddr {
 		return nil
 	}
@@ -63,12 +70,6 @@ func (a *app) demoCamps(ctx context.Context) error {
 	leader, err := a.account.ByEmail(ctx, demoLeader.email)
 	if err != nil {
 		return err
-	}
-	lines := make([]uuid.UUID, len(demoLines))
-	for i, line := range demoLines {
-		if lines[i], err = a.demoLine(ctx, line); err != nil {
-			return err
-		}
 	}
 	for i, c := range camps {
 		if i%3 != 2 { // every third camp is reached without a bus
