@@ -34,6 +34,7 @@ type campPage struct {
 	Tickets     []ticketLine
 	Lines       []transport.Line
 	RegisterURL string // "" when registrations are not open now
+	PrepareURL  string // where a request is prepared for the opening; "" when there is none to come
 	State       string // why not, in words
 	Phone       string // in Contact, for a tap to call; "" when there is none
 }
@@ -104,6 +105,9 @@ func (s *server) campShow(w http.ResponseWriter, r *http.Request) error {
 		p.State = l.T("camp.over")
 	case p.Offer.Open != "":
 		p.State = p.Offer.Open
+		if p.Offer.Later(now) {
+			p.PrepareURL = "/stages/" + id.String() + "/demande"
+		}
 	case c.OpenAt(now):
 		p.RegisterURL = "/stages/" + id.String() + "/inscription"
 	}

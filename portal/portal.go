@@ -23,6 +23,7 @@ import (
 	"ribambelle/internal/ledger"
 	"ribambelle/internal/locale"
 	"ribambelle/internal/medical"
+	"ribambelle/internal/seal"
 	"ribambelle/internal/transport"
 	"ribambelle/portal/page"
 )
@@ -47,6 +48,11 @@ type Config struct {
 	Now       civil.Clock
 	Log       *slog.Logger // nil is slog.Default
 
+	// Box signs the places in the queue of an opening; without it everybody is served at once.
+	Box *seal.Box
+	// Slots is how many heavy requests this instance does at once before it makes people wait; 0 is a good number.
+	Slots int
+
 	// Ready says why the portal cannot work now, nil when it can: schema, keys. The database is always asked.
 	Ready func(context.Context) error
 	// Observe is told of every answer, for the metrics; nil is nobody.
@@ -66,6 +72,7 @@ type server struct {
 	assetNames map[string]asset
 	assetURLs  map[string]asset
 	table      []route
+	gate       *gate // nil: nobody waits
 
 	nameMu sync.Mutex // guards the commune's name, which every page shows
 	name   string
@@ -88,6 +95,9 @@ func New(c Config) (http.Handler, error) {
 	s := &server{Config: c, log: c.Log, secure: secure(c.PublicURL)}
 	if s.log == nil {
 		s.log = slog.Default()
+	}
+	if c.Box != nil {
+		s.gate = newGate(c.Slots)
 	}
 	var err error
 	if s.assetNames, s.assetURLs, err = loadAssets(); err != nil {

@@ -60,6 +60,7 @@ type registrationPage struct {
 	ChildURL  string // where to change each answer
 	TicketURL string
 	BusURL    string
+	BasketURL string // where the request is kept beside others
 }
 
 // kept is one answer that a form carries along unseen.
@@ -145,6 +146,7 @@ func (s *server) registrationPage(r *http.Request, g parent, f *form.Form) (*reg
 	p := &registrationPage{Base: s.base(r, l.T("portal.register.title")), Form: f, Camp: c, Path: r.URL.Path}
 	p.Section, p.NoIndex = "camps", true
 	p.Back = &page.Link{URL: campURL(c.ID, c.Name), Text: c.Name}
+	p.BasketURL = "/stages/" + c.ID.String() + "/demande"
 	if p.When, err = s.campDays(r.Context(), l, c.ID); err != nil {
 		return nil, a, err
 	}

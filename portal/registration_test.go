@@ -324,7 +324,7 @@ func TestPayByBancontact(t *testing.T) {
 		t.Errorf("the other parent reads the invoice: %d", got)
 	}
 	// Leaving is now a request.
-	j.parent.see(page+"/annuler").has(t, ".notice", "votre demande part au service")
+	j.parent.see(page+"/annuler").has(t, ".notice", "Le service décide de cette annulation")
 	j.parent.send(page+"/annuler", "reason", "malade").to(t, "/mon-espace/inscriptions")
 	j.parent.see(page).has(t, ".notice", "Votre demande d’annulation est chez le service")
 }

@@ -9,6 +9,7 @@ import (
 	"ribambelle/internal/enrol"
 	"ribambelle/internal/household"
 	"ribambelle/internal/locale"
+	"ribambelle/internal/transport"
 	"ribambelle/portal/form"
 	"ribambelle/portal/page"
 )
@@ -177,8 +178,7 @@ type registrationShowPage struct {
 	Received  bool       // right after it was sent
 	DecideURL string
 	Form      *form.Form
-	Paid      bool // something was paid: leaving is a request
-	Key       string
+	Bus       bool // a bus serves the camp
 }
 
 // ofRegistration returns who acts and the registration in the address.
@@ -200,7 +200,12 @@ func (s *server) registrationShowPage(r *http.Request, g parent, one myRegistrat
 	if one.State.Info().Exit || one.State == enrol.Completed {
 		return p, nil
 	}
-	err := s.Household.Right(r.Context(), s.DB, g.guardian.ID, one.ChildID, household.RightMedical, s.today())
+	lines, err := transport.LinesOf(r.Context(), s.DB, one.CampID)
+	if err != nil {
+		return nil, err
+	}
+	p.Bus = len(lines) > 0
+	err = s.Household.Right(r.Context(), s.DB, g.guardian.ID, one.ChildID, household.RightMedical, s.today())
 	if err != nil {
 		return p, nil //nolint:nilerr // who may not see the sheet is not asked to confirm it
 	}
@@ -263,59 +268,4 @@ func (s *server) offerAnswer(w http.ResponseWriter, r *http.Request) error {
 		s.flash(w, "flash.offer_left")
 	}
 	return seeOther(w, r, "/mon-espace/inscriptions/"+one.ID.String())
-}
-
-// withdrawAsk asks whether the family really leaves.
-func (s *server) withdrawAsk(w http.ResponseWriter, r *http.Request) error {
-	g, one, err := s.ofRegistration(r)
-	if err != nil {
-		return err
-	}
-	p, err := s.withdrawPage(r, g, one)
-	if err != nil {
-		return err
-	}
-	return s.render(w, r, http.StatusOK, "registration_withdraw", p)
-}
-
-func (s *server) withdrawPage(r *http.Request, g parent, one myRegistration) (*registrationShowPage, error) {
-	if err := s.Household.Right(r.Context(), s.DB, g.guardian.ID, one.ChildID, household.RightCancel, s.today()); err != nil {
-		return nil, err
-	}
-	l := s.locale(r)
-	p := &registrationShowPage{Base: s.base(r, l.T("portal.withdraw.title")), R: s.registrationCard(l, one), Form: form.New()}
-	p.Section, p.NoIndex = "registrations", true
-	p.Back = &page.Link{URL: p.R.URL(), Text: l.T("portal.registration.title", one.ChildName, one.CampName)}
-	p.Paid = one.State == enrol.Confirmed && one.PriceCents > 0 || !one.Payer
-	return p, nil
-}
-
-// withdrawDo gives the place back, or asks staff to when money is involved.
-func (s *server) withdrawDo(w http.ResponseWriter, r *http.Request) error {
-	g, one, err := s.ofRegistration(r)
-	if err != nil {
-		return err
-	}
-	f, err := form.Read(r)
-	if err != nil {
-		return err
-	}
-	done, err := s.Enrol.Withdraw(r.Context(), g.guardian.ID, g.account.ID, one.ID, f.Text("reason"))
-	if err := f.Take(err); err != nil {
-		return err
-	}
-	if !f.OK() {
-		p, err := s.withdrawPage(r, g, one)
-		if err != nil {
-			return err
-		}
-		p.Form = f
-		return s.refuse(w, r, "registration_withdraw", f, p)
-	}
-	if done {
-		s.flash(w, "flash.withdrawn")
-	} else {
-		s.flash(w, "flash.cancel_asked")
-	}
-	return seeOther(w, r, "/mon-espace/inscriptions")
 }

@@ -198,6 +198,17 @@ func (s *Store) forgive(ctx context.Context, tx db.Tx, r *Registration, actor au
 // deadline, or when someone else is the payer, it becomes a request that staff decide: then done is false and nothing
 // else has changed.
 func (s *Store) Withdraw(ctx context.Context, guardianID, accountID, id uuid.UUID, reason string) (done bool, err error) {
+	return s.withdraw(ctx, guardianID, accountID, id, reason, false)
+}
+
+// WithdrawCertified asks staff to let the child go without a fee, for a medical certificate that they will see: it is
+// always a request.
+func (s *Store) WithdrawCertified(ctx context.Context, guardianID, accountID, id uuid.UUID, reason string) error {
+	_, err := s.withdraw(ctx, guardianID, accountID, id, reason, true)
+	return err
+}
+
+func (s *Store) withdraw(ctx context.Context, guardianID, accountID, id uuid.UUID, reason string, certificate bool) (done bool, err error) {
 	reason = strings.TrimSpace(reason)
 	if err := checkReason(reason, false); err != nil {
 		return false, err
@@ -214,12 +225,13 @@ func (s *Store) Withdraw(ctx context.Context, guardianID, accountID, id uuid.UUI
 		if r.State.Info().Exit || r.State == Completed {
 			return problem.Conflict("registration.over", r.State.Info().Label())
 		}
-		v, err := s.leaving(ctx, tx, &r, guardianID, false)
+		v, err := s.leaving(ctx, tx, &r, guardianID, certificate)
 		if err != nil {
 			return err
 		}
-		if v.Request {
-			if err := task.Open(ctx, tx, task.CancelAsked, "registration", r.ID.String(), map[string]any{"registration": r.ID, "guardian": guardianID, "reason": reason}); err != nil {
+		if v.Request || certificate {
+			detail := map[string]any{"registration": r.ID, "guardian": guardianID, "reason": reason, "certificate": certificate}
+			if err := task.Open(ctx, tx, task.CancelAsked, "registration", r.ID.String(), detail); err != nil {
 				return err
 			}
 			return audit.Record(ctx, tx, audit.Account(accountID), "registration.cancel_asked", "registration", r.ID.String(), map[string]any{"guardian": guardianID})
