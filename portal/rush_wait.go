@@ -51,7 +51,7 @@ func (s *server) rushWait(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if v.called() {
+	if v.called() && len(s.gate.slots) < cap(s.gate.slots) {
 		return seeOther(w, r, next)
 	}
 	scopeOf(r).asked = true // the page is the same for everybody
