@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -39,6 +40,7 @@ type paymentPage struct {
 	Communication string
 	Account       string
 	Holder        string
+	TransferQR    template.HTML // the transfer for the bank's app; "" without a valid account
 	StatusURL     string
 }
 
@@ -83,6 +85,9 @@ func (s *server) paymentShow(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.Account, p.Holder = groups(settings["commune.iban"], 4), settings["commune.name"]
+	if p.TransferQR, err = transferQR(p, due.Communication, settings); err != nil {
+		return err
+	}
 	a, err := ledger.OpenAttempt(r.Context(), s.DB, due.ID)
 	switch {
 	case problem.Is(err, problem.KindNotFound):
@@ -100,6 +105,25 @@ func (s *server) paymentShow(w http.ResponseWriter, r *http.Request) error {
 		p.StatusURL = "/mon-espace/paiements/" + a.ID.String() + "/etat"
 	}
 	return s.render(w, r, http.StatusOK, "payment", p)
+}
+
+// transferQR draws the transfer as a bank's app reads it: account, amount and communication, typed by nobody. Which
+// form of the communication the apps around here like is a setting. Nothing is drawn without a valid account.
+func transferQR(p *paymentPage, communication string, settings map[string]string) (template.HTML, error) {
+	if settings["payment.epc_plus"] == "oui" {
+		communication = p.Communication
+	}
+	text, err := transfer.EPC{
+		BIC: settings["commune.bic"], Name: settings["commune.name"], IBAN: settings["commune.iban"], Cents: p.Owed, Reference: communication,
+	}.Payload()
+	if errors.Is(err, transfer.ErrEPC) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	svg, err := qrcode.SVG(text, p.L.T("bank.qr.label"))
+	return template.HTML(svg), err //nolint:gosec // drawn by us, its text escaped
 }
 
 // drawQR shows the provider's code, or one of our own that opens its page on the telephone that scans it.

@@ -123,6 +123,7 @@ var SettingKeys = map[string]string{
 	"odoo.mail":         "", // "oui" lets Odoo mail its own confirmation too
 	"mail.reply_to":     "",
 	"invoice.prefix":    "F",
+	"payment.epc_plus":  "", // "oui" writes the communication in the transfer's QR code with its +++, else bare
 }
 
 // Setting returns a setting of the commune, or its default.
