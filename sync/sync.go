@@ -63,6 +63,9 @@ func (s *Syncer) Run(ctx context.Context, full bool) (Result, error) {
 			if err := s.sweep(ctx, &r); err != nil {
 				return fmt.Errorf("comparing with Odoo: %w", err)
 			}
+			if err := mirror.TryAllAgain(ctx, s.DB); err != nil {
+				return err
+			}
 		}
 		if err := s.push(ctx, &r); err != nil {
 			return fmt.Errorf("pushing to Odoo: %w", err)

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ribambelle/connector"
+	"ribambelle/connector/eventmodule"
 	"ribambelle/connector/eventmodule/eventmoduletest"
 	"ribambelle/internal/camp"
 	"ribambelle/internal/enrol"
@@ -34,7 +35,7 @@ type bundle struct {
 	theme string
 }
 
-func setup(t testing.TB) *bundle {
+func setup(t testing.TB, opts ...func(*eventmodule.Options)) *bundle {
 	t.Helper()
 	b := &bundle{World: enroltest.New(t)}
 	unique := fmt.Sprintf("%08x", rand.Uint32())
@@ -44,7 +45,7 @@ func setup(t testing.TB) *bundle {
 		CampMark: b.mark, Timeout: time.Minute,
 	}
 	if b.cfg.URL == "" {
-		b.cfg.URL, _, b.pool = eventmoduletest.Start(t)
+		b.cfg.URL, _, b.pool = eventmoduletest.Start(t, opts...)
 		b.cfg.DB, b.cfg.User, b.cfg.Password = eventmoduletest.DB, eventmoduletest.Admin, eventmoduletest.Admin
 	}
 	b.odoo = b.client(t, b.cfg)

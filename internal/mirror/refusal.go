@@ -57,3 +57,12 @@ func TryAgain(ctx context.Context, q db.Querier, camps ...uuid.UUID) error {
 	}
 	return nil
 }
+
+// TryAllAgain forgets every refusal: once a night what Odoo refuses is sent again, in case a person mended it there.
+func TryAllAgain(ctx context.Context, q db.Querier) error {
+	if _, err := q.Exec(ctx, `
+		DELETE FROM odoo_refusal`); err != nil {
+		return fmt.Errorf("letting refused records try again: %w", err)
+	}
+	return nil
+}

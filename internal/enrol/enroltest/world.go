@@ -51,10 +51,19 @@ var Actor = audit.Command("test")
 // New returns a commune on a database of its own.
 func New(t testing.TB) *World {
 	t.Helper()
-	w := &World{DB: dbtest.New(t), Box: seal.NewTest(), now: Start}
-	jobs, err := job.NewInserter(w.DB)
+	w, err := On(dbtest.New(t))
 	if err != nil {
 		t.Fatal(err)
+	}
+	return w
+}
+
+// On returns a commune on a given database: another process of the same commune, for instance.
+func On(d *db.DB) (*World, error) {
+	w := &World{DB: d, Box: seal.NewTest(), now: Start}
+	jobs, err := job.NewInserter(w.DB)
+	if err != nil {
+		return nil, err
 	}
 	w.Jobs = jobs
 	w.Households = household.New(w.DB, w.Now, w.Box, jobs)
@@ -63,7 +72,7 @@ func New(t testing.TB) *World {
 	w.Transport = transport.New(w.DB, w.Now)
 	w.Provider = &Provider{payments: map[string]pay.Payment{}, keys: map[string]string{}, world: w}
 	w.Enrol = &enrol.Store{DB: w.DB, Now: w.Now, Jobs: jobs, Households: w.Households, Provider: w.Provider}
-	return w
+	return w, nil
 }
 
 // Now is the world's clock.
