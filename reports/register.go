@@ -207,10 +207,11 @@ func readChildren(ctx context.Context, q db.Querier, campID uuid.UUID) ([]child,
 // readContacts notes for each child whom to call, the registrant first, and to whom it must not be handed: an adult
 // whose link with the child holds on that day without the right to pick it up.
 func readContacts(ctx context.Context, q db.Querier, campID uuid.UUID, on civil.Date, index map[uuid.UUID]*child) error {
+	blocked := household.BlockedSQL("s.guardian_id", "s.child_id", "@on::date")
 	rows, err := q.Query(ctx, `
 		SELECT r.id AS registration_id, g.first_name, g.last_name, g.phone,
-		  s.rights @> ARRAY['see', 'pick_up'] AS pick_up,
-		  s.rights @> ARRAY['see'] AND s.rights && ARRAY['pick_up', 'messages', 'register'] AS contact
+		  s.rights @> ARRAY['see', 'pick_up'] AND NOT `+blocked+` AS pick_up,
+		  s.rights @> ARRAY['see'] AND s.rights && ARRAY['pick_up', 'messages', 'register'] AND NOT `+blocked+` AS contact
 		FROM registration r
 		JOIN guardianship s
 		  ON s.child_id = r.child_id

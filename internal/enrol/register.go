@@ -31,6 +31,8 @@ type Request struct {
 	WithoutBus bool   // take the place even if the bus is full
 	Derogation string // asks for an exception to the bars that allow one: staff decide, the place is held
 	Remark     string
+
+	by uuid.UUID // the account of the office that asks for the family; zero when the family asks itself
 }
 
 // maxRemark bounds a family's remark, and what it writes for an exception, in bytes.
@@ -246,6 +248,11 @@ func (s *Store) insert(ctx context.Context, tx db.Tx, guardianID uuid.UUID, r Re
 	actor := audit.Actor{Kind: "account", ID: guardianID.String()}
 	if account != nil {
 		actor = audit.Account(*account)
+	} else if member, ok := audit.AccountFrom(ctx); ok {
+		actor = member // an organisation's
+	}
+	if r.by != uuid.Nil {
+		actor = audit.Account(r.by)
 	}
 	return reg, s.note(ctx, tx, &reg, nil, actor, "")
 }

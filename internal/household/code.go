@@ -264,10 +264,15 @@ func (s *Store) codes(ctx context.Context, where string, args pgx.NamedArgs) ([]
 	return codes, nil
 }
 
-// CancelCode takes back a code that a guardian made. It returns NotFound when the guardian has no such open code.
+// CancelCode takes back a code that a guardian made. It returns NotFound when the guardian has no such open code, or may
+// no longer see its children: such a code gives nothing any more.
 func (s *Store) CancelCode(ctx context.Context, guardianID, codeID uuid.UUID) error {
 	return s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		g, err := guardian(ctx, tx, `id = @id`, guardianID)
+		if err != nil {
+			return err
+		}
+		seen, err := s.ChildIDs(ctx, tx, guardianID, RightSee, s.today())
 		if err != nil {
 			return err
 		}
@@ -276,11 +281,12 @@ func (s *Store) CancelCode(ctx context.Context, guardianID, codeID uuid.UUID) er
 			SET cancelled_at = @now
 			WHERE id = @id
 			  AND guardian_id = @guardian_id
+			  AND child_ids <@ @seen
 			  AND kind = 'join'
 			  AND used_at IS NULL
 			  AND cancelled_at IS NULL
 			  AND expires_at > @now`,
-			pgx.NamedArgs{"id": codeID, "guardian_id": guardianID, "now": s.Now()})
+			pgx.NamedArgs{"id": codeID, "guardian_id": guardianID, "seen": append([]uuid.UUID{}, seen...), "now": s.Now()})
 		if err != nil {
 			return fmt.Errorf("cancelling code %s: %w", codeID, err)
 		}

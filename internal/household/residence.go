@@ -37,7 +37,11 @@ func Postcodes(ctx context.Context, q db.Querier) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return strings.FieldsFunc(v, func(r rune) bool { return r < '0' || r > '9' }), nil
+	return splitPostcodes(v), nil
+}
+
+func splitPostcodes(v string) []string {
+	return strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ';' || r == ' ' })
 }
 
 // Resident reports whether a child lives in the commune on a day, and whether that is ResidenceVerified or
