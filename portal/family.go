@@ -2,8 +2,12 @@ package portal
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"ribambelle/internal/account"
 	"ribambelle/internal/household"
@@ -29,11 +33,27 @@ func (s *server) parent(r *http.Request) (parent, error) {
 	if a == nil {
 		return parent{}, errSignIn
 	}
-	g, err := s.Household.ByAccount(r.Context(), a.ID)
+	g, err := s.acting(r, a.ID)
 	if problem.Is(err, problem.KindNotFound) {
 		return parent{}, errDetails
 	}
 	return parent{account: *a, guardian: g}, err
+}
+
+// unblocked returns NotFound with the code when a decision hides the child of a registration from the parent. It is for
+// what belongs to the payer, whatever its rights on the child: invoices and payments.
+func (s *server) unblocked(r *http.Request, g parent, registrationID uuid.UUID, code string) error {
+	var blocked bool
+	err := s.DB.QueryRow(r.Context(), `
+		SELECT `+household.BlockedSQL("@guardian::uuid", "(SELECT r.child_id FROM registration AS r WHERE r.id = @registration)", "@today::date"),
+		pgx.NamedArgs{"guardian": g.guardian.ID, "registration": registrationID, "today": s.today()}).Scan(&blocked)
+	if err != nil {
+		return fmt.Errorf("reading what hides registration %s: %w", registrationID, err)
+	}
+	if blocked {
+		return problem.NotFound(code)
+	}
+	return nil
 }
 
 // toDetails sends a person to the form for its details, and back afterwards.

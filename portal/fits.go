@@ -15,7 +15,7 @@ func (s *server) fits(r *http.Request) ([]childFit, error) {
 	if a == nil {
 		return nil, nil
 	}
-	g, err := s.Household.ByAccount(r.Context(), a.ID)
+	g, err := s.acting(r, a.ID)
 	if problem.Is(err, problem.KindNotFound) {
 		return nil, nil
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"ribambelle/internal/household"
 	"ribambelle/internal/ledger"
 	"ribambelle/internal/problem"
 	"ribambelle/portal/page"
@@ -28,8 +29,9 @@ func (s *server) invoices(w http.ResponseWriter, r *http.Request) error {
 		SELECT id, year, number, due_id, registration_id, payer_id, issued_at, total_cents, content
 		FROM invoice
 		WHERE payer_id = @payer
+		  AND NOT `+household.BlockedSQL("@payer", "(SELECT r.child_id FROM registration AS r WHERE r.id = registration_id)", "@today::date")+`
 		ORDER BY year DESC, number DESC`,
-		pgx.NamedArgs{"payer": g.guardian.ID})
+		pgx.NamedArgs{"payer": g.guardian.ID, "today": s.today()})
 	if err != nil {
 		return fmt.Errorf("reading the invoices of guardian %s: %w", g.guardian.ID, err)
 	}
@@ -58,6 +60,9 @@ func (s *server) myInvoice(r *http.Request) (ledger.Invoice, error) {
 	i, err := s.Ledger.Invoice(r.Context(), pathID(r))
 	if err == nil && i.PayerID != g.guardian.ID {
 		err = problem.NotFound("invoice.not_found")
+	}
+	if err == nil {
+		err = s.unblocked(r, g, i.RegistrationID, "invoice.not_found")
 	}
 	return i, err
 }

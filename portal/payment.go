@@ -180,6 +180,9 @@ func (s *server) ofPayment(r *http.Request) (parent, ledger.Attempt, uuid.UUID, 
 	if err == nil && d.PayerID != g.guardian.ID {
 		err = problem.NotFound("ledger.payment_not_found")
 	}
+	if err == nil {
+		err = s.unblocked(r, g, d.RegistrationID, "ledger.payment_not_found")
+	}
 	return g, a, d.RegistrationID, err
 }
 

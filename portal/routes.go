@@ -8,6 +8,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"ribambelle/internal/account"
+	"ribambelle/internal/audit"
 	"ribambelle/internal/problem"
 )
 
@@ -33,7 +34,7 @@ const (
 
 // routes is every page. The staff office and the leaders' pages keep their own tables.
 func (s *server) routes() []route {
-	return slices.Concat(s.publicRoutes(), s.parentRoutes(), s.basketRoutes(), s.leaveRoutes(), s.rushRoutes(), s.staffRoutes(), s.leaderRoutes())
+	return slices.Concat(s.publicRoutes(), s.parentRoutes(), s.basketRoutes(), s.leaveRoutes(), s.rushRoutes(), s.familyRoutes(), s.staffRoutes(), s.staffFamilyRoutes(), s.leaderRoutes())
 }
 
 func (s *server) publicRoutes() []route {
@@ -67,6 +68,9 @@ func (s *server) router() http.Handler {
 		m.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) {
 			scopeOf(r).route = rt.pattern
 			err := s.allow(rt, r)
+			if a := scopeOf(r).account; a != nil {
+				r = r.WithContext(audit.WithAccount(r.Context(), a.ID)) // who acts for an organisation
+			}
 			if err == nil {
 				err = rt.handle(w, r)
 			}

@@ -167,7 +167,7 @@ func (s *server) staffRegistrationOf(r *http.Request, id uuid.UUID) (*staffRegis
 func (s *server) staffGuardians(ctx context.Context, childID uuid.UUID, payer *uuid.UUID) ([]staffGuardian, error) {
 	rows, err := s.DB.Query(ctx, `
 		SELECT g.id, g.first_name, g.last_name, g.phone, COALESCE(a.email, g.email) AS email, g.city, l.basis, l.rights,
-		  l.rights @> ARRAY['see', 'pick_up'] AS pick_up,
+		  l.rights @> ARRAY['see', 'pick_up'] AND NOT `+household.BlockedSQL("l.guardian_id", "l.child_id", "@today::date")+` AS pick_up,
 		  COALESCE(g.id = @payer, false) AS payer
 		FROM guardianship l
 		JOIN guardian g ON g.id = l.guardian_id

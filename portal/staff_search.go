@@ -14,6 +14,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"ribambelle/internal/civil"
+	"ribambelle/internal/household"
 	"ribambelle/internal/locale"
 	"ribambelle/internal/pay/transfer"
 	"ribambelle/portal/form"
@@ -97,7 +98,8 @@ func (s *server) findPeople(ctx context.Context, p *staffSearchPage, words []str
 		SELECT k.id, k.first_name, k.last_name, k.birth_date,
 		  (SELECT count(*)::int FROM registration r WHERE r.child_id = k.id
 		   AND r.state IN ('submitted', 'to_validate', 'validated', 'awaiting_payment', 'waitlisted', 'offered', 'confirmed')) AS open
-		FROM child k`)
+		FROM child k
+		WHERE k.merged_into IS NULL`)
 	if err != nil {
 		return fmt.Errorf("searching the children: %w", err)
 	}
@@ -126,6 +128,7 @@ func (s *server) findPeople(ctx context.Context, p *staffSearchPage, words []str
 		  AND l.valid_from <= @today
 		  AND (l.valid_until IS NULL OR l.valid_until >= @today)
 		LEFT JOIN child k ON k.id = l.child_id
+		WHERE g.merged_into IS NULL
 		GROUP BY g.id`,
 		pgx.NamedArgs{"today": s.today()})
 	if err != nil {
@@ -264,6 +267,12 @@ func (s *server) staffChild(w http.ResponseWriter, r *http.Request) error {
 	}
 	p := &staffChildPage{staffPage: base}
 	id := pathID(r)
+	if now, err := household.Survivor(r.Context(), s.DB, id); err != nil || now != id {
+		if err != nil {
+			return err
+		}
+		return seeOther(w, r, "/gestion/enfants/"+now.String()) // merged into another
+	}
 	if err := s.readChild(r.Context(), p.L, id, p); err != nil {
 		return err
 	}

@@ -42,6 +42,12 @@ func (t taskRow) URL() string {
 		return "/gestion/inscriptions/" + t.SubjectID
 	case "camp":
 		return "/gestion/stages/" + t.SubjectID
+	case "duplicate":
+		return "/gestion/doublons/" + t.SubjectID
+	case "block", "code":
+		guardian, _ := t.Detail["guardian"].(string)
+		child, _ := t.Detail["child"].(string)
+		return "/gestion/liens/" + guardian + "/" + child
 	}
 	return ""
 }

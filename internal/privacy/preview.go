@@ -50,19 +50,9 @@ func (s *Store) Preview(ctx context.Context, doubleID uuid.UUID) (Preview, error
 	if err != nil {
 		return Preview{}, err
 	}
-	p := Preview{Double: d}
-	side := s.childSide
-	if d.Kind == household.KindGuardian {
-		side = s.guardianSide
-	}
-	if p.A, err = side(ctx, d.AID); err != nil {
+	p, err := s.Names(ctx, d)
+	if err != nil || d.State != household.DoubleOpen {
 		return p, err
-	}
-	if p.B, err = side(ctx, d.BID); err != nil {
-		return p, err
-	}
-	if d.State != household.DoubleOpen {
-		return p, nil
 	}
 	if d.Kind == household.KindGuardian {
 		if p.IntoA, err = s.ObstaclesToGuardians(ctx, s.DB, d.AID, d.BID); err != nil {
@@ -74,6 +64,20 @@ func (s *Store) Preview(ctx context.Context, doubleID uuid.UUID) (Preview, error
 		p.IntoB = p.IntoA
 	}
 	p.Obstacles = len(p.IntoA) > 0 && len(p.IntoB) > 0
+	return p, err
+}
+
+// Names returns a pair with the two sides but without what stands against a merge: for a list.
+func (s *Store) Names(ctx context.Context, d household.Double) (p Preview, err error) {
+	p.Double = d
+	side := s.childSide
+	if d.Kind == household.KindGuardian {
+		side = s.guardianSide
+	}
+	if p.A, err = side(ctx, d.AID); err != nil {
+		return p, err
+	}
+	p.B, err = side(ctx, d.BID)
 	return p, err
 }
 
