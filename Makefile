@@ -28,7 +28,15 @@ e2e: install-test ## the journeys in a real browser, on the event module
 .PHONY: e2e-odoo
 e2e-odoo: install-test ## the chain on a real Odoo: ODOO_URL=… ODOO_DB=… ODOO_USER=… ODOO_PASSWORD=…
 	@test -n "$(ODOO_URL)" || { echo "say which Odoo: make e2e-odoo ODOO_URL=… ODOO_DB=… ODOO_USER=… ODOO_PASSWORD=…" >&2; exit 2; }
-	$(GO) test -count=1 -timeout 30m ./e2e -run TestChain -odoo
+	$(GO) test -count=1 -v -timeout 30m ./e2e -run 'TestChain$$' -odoo
+
+.PHONY: proof-crash
+proof-crash: install-test ## kill -9 fifty times under load, then compare the books of every side
+	$(GO) test -count=1 -v -timeout 0 ./e2e/crash -kills 50 -families 6
+
+.PHONY: screenshots
+screenshots: install-test ## make the pictures of docs/screenshots again, from a fresh demo
+	$(GO) test -count=1 -timeout 15m ./e2e -run TestScreenshots -pictures $(CURDIR)/docs/screenshots
 
 .PHONY: contract
 contract: install-test ## what an Odoo owes us, on the event module or, with ODOO_URL=… and so on, on a real one

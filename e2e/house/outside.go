@@ -90,6 +90,11 @@ const patience = 90 * time.Second
 
 // Eventually calls f until it succeeds, and returns its last error when that takes too long.
 func Eventually(ctx context.Context, f func(ctx context.Context) error) error {
+	return Within(ctx, patience, f)
+}
+
+// Within is Eventually with another patience.
+func Within(ctx context.Context, patience time.Duration, f func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var last error
