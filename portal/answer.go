@@ -77,7 +77,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	code, key := status(err)
 	sc := scopeOf(r)
 	if code >= http.StatusInternalServerError {
-		s.log.Error("answering", "request", sc.reference, "route", sc.route, "error", err.Error())
+		s.log.ErrorContext(r.Context(), "answering", "request", sc.reference, "route", sc.route, "error", err.Error())
 	}
 	switch code {
 	case http.StatusServiceUnavailable:
@@ -100,7 +100,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		p.Retry = r.URL.RequestURI()
 	}
 	if err := s.render(w, r, code, "error", p); err != nil {
-		s.log.Error("drawing the error page", "request", sc.reference, "error", err.Error())
+		s.log.ErrorContext(r.Context(), "drawing the error page", "request", sc.reference, "error", err.Error())
 		http.Error(w, "Le service est indisponible. Référence : "+sc.reference, code)
 	}
 }
@@ -118,6 +118,6 @@ func (s *server) send(w http.ResponseWriter, kind string, b []byte) error {
 
 // seeOther ends a form that was accepted: the browser asks for the next page with GET.
 func seeOther(w http.ResponseWriter, r *http.Request, url string) error {
-	http.Redirect(w, r, url, http.StatusSeeOther)
+	http.Redirect(w, r, url, http.StatusSeeOther) //nolint:gosec // callers pass paths of ours; what a form names goes through safeNext
 	return nil
 }

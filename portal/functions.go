@@ -114,7 +114,7 @@ func newField(l *locale.Locale, f *form.Form, name, label string, rest []any) (f
 		return x, fmt.Errorf("field %s: %w", name, err)
 	}
 	for key, v := range options {
-		ok := true
+		var ok bool
 		switch key {
 		case "kind":
 			x.Kind, ok = v.(string)

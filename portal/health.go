@@ -18,11 +18,11 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
 	defer cancel()
 	err := s.DB.Ping(ctx)
-	if err == nil && s.Config.Ready != nil {
-		err = s.Config.Ready(ctx)
+	if err == nil && s.Ready != nil {
+		err = s.Ready(ctx)
 	}
 	if err != nil {
-		s.log.Warn("not ready", "error", err.Error())
+		s.log.WarnContext(ctx, "not ready", "error", err.Error())
 		return problem.Unavailable("portal.error.not_ready")
 	}
 	return s.send(w, "text/plain; charset=utf-8", []byte("ready\n"))

@@ -61,7 +61,7 @@ func (s *server) outside(inner http.Handler) http.Handler {
 				if v == http.ErrAbortHandler {
 					panic(v)
 				}
-				s.log.Error("panic", "request", sc.reference, "route", sc.route, "value", v, "stack", string(debug.Stack()))
+				s.log.ErrorContext(r.Context(), "panic", "request", sc.reference, "route", sc.route, "value", v, "stack", string(debug.Stack()))
 				if !rec.wrote {
 					s.fail(rec, r, errPanic)
 				}

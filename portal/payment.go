@@ -217,7 +217,7 @@ func (s *server) check(r *http.Request, a ledger.Attempt) pay.Status {
 	defer cancel()
 	status, err := s.Enrol.CheckPayment(ctx, a.ID)
 	if err != nil {
-		s.log.Warn("asking after a payment", "request", scopeOf(r).reference, "payment", a.ID, "error", err.Error())
+		s.log.WarnContext(r.Context(), "asking after a payment", "request", scopeOf(r).reference, "payment", a.ID, "error", err.Error())
 		return a.Status
 	}
 	return status
@@ -280,7 +280,7 @@ func (s *server) mollieSignal(w http.ResponseWriter, r *http.Request) error {
 		})
 	}
 	if err != nil && !problem.Is(err, problem.KindNotFound) {
-		s.log.Error("taking a payment's signal", "request", scopeOf(r).reference, "error", err.Error())
+		s.log.ErrorContext(r.Context(), "taking a payment's signal", "request", scopeOf(r).reference, "error", err.Error())
 	}
 	return nil
 }

@@ -122,7 +122,7 @@ func (s *server) commune(ctx context.Context) string {
 	}
 	name, err := camp.Setting(ctx, s.DB, "commune.name")
 	if err != nil {
-		s.log.Warn("reading the commune's name", "error", err.Error())
+		s.log.WarnContext(ctx, "reading the commune's name", "error", err.Error())
 		if s.name == "" {
 			return camp.SettingKeys["commune.name"]
 		}

@@ -18,7 +18,7 @@ func (s *server) cookieName() string {
 }
 
 func (s *server) cookie(name, value string, maxAge int) *http.Cookie {
-	return &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteLaxMode}
+	return &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteLaxMode} //nolint:gosec // Secure follows PUBLIC_URL: a portal on http could set no cookie at all
 }
 
 // identify returns who is signed in, nil for a visitor; the answer is kept for the request.
@@ -47,7 +47,7 @@ func (s *server) identify(r *http.Request) (*account.Account, error) {
 func (s *server) signedIn(r *http.Request) *account.Account {
 	a, err := s.identify(r)
 	if err != nil {
-		s.log.Warn("reading the session", "request", scopeOf(r).reference, "error", err.Error())
+		s.log.WarnContext(r.Context(), "reading the session", "request", scopeOf(r).reference, "error", err.Error())
 		scopeOf(r).asked = true // one page asks many times
 	}
 	return a

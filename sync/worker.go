@@ -57,7 +57,7 @@ func (w *worker[T]) Work(ctx context.Context, j *river.Job[T]) error {
 	if err != nil {
 		return err
 	}
-	w.log.Debug("synchronised", "job", j.Kind, "result", r)
+	w.log.DebugContext(ctx, "synchronised", "job", j.Kind, "result", r)
 	return nil
 }
 

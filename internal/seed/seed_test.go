@@ -12,7 +12,7 @@ import (
 	"ribambelle/internal/enrol"
 	"ribambelle/internal/enrol/enroltest"
 	"ribambelle/internal/seed"
-	"ribambelle/sync"
+	campsync "ribambelle/sync"
 )
 
 func TestFillKeepsTheInvariants(t *testing.T) {
@@ -23,7 +23,7 @@ func TestFillKeepsTheInvariants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &sync.Syncer{DB: w.DB, Now: w.Now, Odoo: odoo, Camps: w.Camps, Enrol: w.Enrol, Households: w.Households, Log: slog.New(slog.DiscardHandler)}
+	s := &campsync.Syncer{DB: w.DB, Now: w.Now, Odoo: odoo, Camps: w.Camps, Enrol: w.Enrol, Households: w.Households, Log: slog.New(slog.DiscardHandler)}
 	f := &seed.Filler{
 		DB: w.DB, Now: w.Now, Odoo: odoo, Accounts: account.New(w.DB, w.Now, w.Box, w.Jobs), Rand: rand.New(rand.NewPCG(1, 2)),
 		Pull: func(ctx context.Context) error { _, err := s.Pull(ctx, false); return err },
