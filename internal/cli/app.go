@@ -160,7 +160,7 @@ func (a *app) openKeys(ctx context.Context) error {
 		return fmt.Errorf("proving the keys: %w", err)
 	}
 	if _, err := a.box.Open(kept, keysProof); err != nil {
-		return errors.New("these keys are not the ones that this database was sealed with: set SEAL_KEYSET to the right keyset")
+		return errors.New("these keys are not the ones that this database was sealed with: set SEAL_KEYSET to the right keyset" + a.home.instead())
 	}
 	return nil
 }

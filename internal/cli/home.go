@@ -53,6 +53,18 @@ func (h *home) close() error {
 	return h.cluster.Close()
 }
 
+// instead says what else helps when the home has lost its keys but not its data; "" for a given database.
+func (h *home) instead() string {
+	if h.cluster == nil {
+		return ""
+	}
+	place, err := cluster.Home(h.dir)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf(", or remove %s and %s to begin anew with nothing", h.dir, place.Base)
+}
+
 // keys returns the home's own keys, generated at first.
 func (h *home) keys() (*seal.Box, error) {
 	if err := os.MkdirAll(h.dir, 0o700); err != nil {
