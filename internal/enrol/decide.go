@@ -95,7 +95,7 @@ func checkReason(reason string, needed bool) error {
 
 // askPayment charges a validated registration and asks the family to pay, or confirms it when nothing is due.
 func (s *Store) askPayment(ctx context.Context, tx db.Tx, r *Registration, f Facts, actor audit.Actor) error {
-	if r.PriceCents == 0 && r.State == Submitted { // nothing to pay first: staff decide at once
+	if r.PriceCents == 0 && r.State != Validated { // nothing to pay first: staff decide at once
 		return s.move(ctx, tx, r, ToValidate, nil, actor, "")
 	}
 	if r.PriceCents == 0 {
