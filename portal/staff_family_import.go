@@ -7,8 +7,6 @@ import (
 	"path"
 	"strings"
 
-	"github.com/gorilla/mux"
-
 	"ribambelle/internal/household"
 	"ribambelle/internal/problem"
 	"ribambelle/portal/familyfile"
@@ -242,12 +240,14 @@ func (s *server) staffImportResult(w http.ResponseWriter, r *http.Request) error
 	return s.send(w, xlsxType, run.Result)
 }
 
-// staffImportModel sends an empty file to fill in.
-func (s *server) staffImportModel(w http.ResponseWriter, r *http.Request) error {
-	b, err := familyfile.Model(mux.Vars(r)["kind"])
-	if err != nil {
-		return err
+// staffImportModel sends an empty file of a kind to fill in.
+func (s *server) staffImportModel(kind string) handler {
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		b, err := familyfile.Model(kind)
+		if err != nil {
+			return err
+		}
+		w.Header().Set("Content-Disposition", `attachment; filename="modele.xlsx"`)
+		return s.send(w, xlsxType, b)
 	}
-	w.Header().Set("Content-Disposition", `attachment; filename="modele.xlsx"`)
-	return s.send(w, xlsxType, b)
 }
