@@ -46,6 +46,19 @@ contract: install-test ## what an Odoo owes us, on the event module or, with ODO
 bench: install-test ## measure documents and the wire
 	$(GO) test -run '^$$' -bench . -benchmem ./connector ./reports
 
+.PHONY: contract
+contract: ## what we rely on, against the event module or a real server: ODOO_URL, ODOO_DB, ODOO_USER, ODOO_PASSWORD
+	$(GO) test -count=1 -timeout 30m ./connector -run Contract -v
+	$(GO) test -count=1 -timeout 30m -parallel 3 ./sync
+
+.PHONY: proof-sync
+proof-sync: ## both sides equal after two minutes of faults and ten kills of the syncer
+	$(GO) test -count=1 -timeout 30m ./sync -run 'TestProof$$' -v -args -proof.time=2m -proof.registrations=2000 -proof.changes=500 -proof.kills=10
+
+.PHONY: bench-sync
+bench-sync: ## pull and push against the bare calls, medians of nine; ODOO_URL and so on for a real server
+	$(GO) test -count=1 -timeout 30m ./sync -run 'TestBench$$' -v -args -bench.sync
+
 .PHONY: build
 build: ## write bin/ribambelle, a self-contained program
 	$(GO) build -trimpath -ldflags '-s -w -X ribambelle/internal/cli.version=$(VERSION)' -o bin/ribambelle .

@@ -37,6 +37,7 @@ type pushing struct {
 	module  string
 	profile connector.Profile
 	mails   bool // Odoo sends its own confirmation: a state is opened by a write of its own
+	again   bool // something that was refused may pass now
 	r       *Result
 }
 
@@ -88,7 +89,8 @@ func (p *pushing) registrations(ctx context.Context) error {
 		if p.profile, err = p.Odoo.Profile(ctx); err != nil {
 			return err
 		}
-		if err := p.sendRegistrations(ctx, batch); err != nil {
+		p.again = false
+		if err := p.sendRegistrations(ctx, batch); err != nil || len(batch) < pushBatch && !p.again {
 			return err
 		}
 	}

@@ -321,6 +321,7 @@ func (p *pushing) took(ctx context.Context, model string, rows []row, ids []int6
 			freed = append(freed, w.camp)
 		}
 	}
+	p.again = p.again || len(freed) > 0
 	var camps []uuid.UUID
 	err := p.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) (err error) {
 		if err := task.CloseAll(ctx, tx, task.OdooRefused, kind, subjects, "push"); err != nil {
@@ -366,6 +367,7 @@ func (p *pushing) refuse(ctx context.Context, w row, messages []connector.LoadMe
 	return p.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		if lostPartner {
 			healed, err := p.forgetPartner(ctx, tx, w)
+			p.again = p.again || healed
 			if err != nil || healed {
 				return err
 			}
