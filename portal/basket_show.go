@@ -58,6 +58,12 @@ func (s *server) basketShow(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if sent, err := s.sentAlready(r, g); err != nil || sent {
+		if err == nil {
+			err = seeOther(w, r, "/mon-espace/demandes/envoyees?"+url.Values{"l": r.URL.Query()["l"]}.Encode())
+		}
+		return err
+	}
 	p, err := s.basketPage(r, g)
 	if err != nil {
 		return err
@@ -71,6 +77,27 @@ func (s *server) basketShow(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return s.render(w, r, http.StatusOK, "basket/show", p)
+}
+
+// sentAlready reports whether the lines for which a browser waited its turn have become registrations meanwhile: by the
+// first of two clicks, or from another tab.
+func (s *server) sentAlready(r *http.Request, g parent) (bool, error) {
+	ids := lineIDs(r.URL.Query()["l"])
+	if len(ids) == 0 {
+		return false, nil
+	}
+	sent, err := s.Enrol.Sent(r.Context(), g.guardian.ID, ids)
+	return err == nil && len(sent) == len(ids), err
+}
+
+// lineIDs reads the ids of lines; what is none is left out.
+func lineIDs(texts []string) (ids []uuid.UUID) {
+	for _, v := range texts {
+		if id, err := uuid.Parse(v); err == nil && len(ids) < 50 && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // lookAgain is how long before the opening the basket begins to look for itself.
@@ -168,8 +195,8 @@ func (s *server) basketSend(w http.ResponseWriter, r *http.Request) error {
 	for _, o := range outcomes {
 		q.Add("l", o.Request.Key.String())
 	}
-	for _, v := range f.All("ligne") {
-		if id, err := uuid.Parse(v); err == nil && !slices.Contains(q["l"], id.String()) && len(q["l"]) < 50 {
+	for _, id := range lineIDs(f.All("ligne")) {
+		if !slices.Contains(q["l"], id.String()) {
 			q.Add("l", id.String())
 		}
 	}
@@ -200,12 +227,7 @@ func (s *server) basketSent(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ctx, l := r.Context(), s.locale(r)
-	var ids []uuid.UUID
-	for _, v := range r.URL.Query()["l"] {
-		if id, err := uuid.Parse(v); err == nil && len(ids) < 50 {
-			ids = append(ids, id)
-		}
-	}
+	ids := lineIDs(r.URL.Query()["l"])
 	sent, err := s.Enrol.Sent(ctx, g.guardian.ID, ids)
 	if err != nil {
 		return err
@@ -248,7 +270,11 @@ func (s *server) keepBasket(r *http.Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return "/mon-espace/demandes?" + url.Values{"tour": {"oui"}, "mode": {string(sendMode(f.Text("mode")))}}.Encode(), nil
+	q := url.Values{"tour": {"oui"}, "mode": {string(sendMode(f.Text("mode")))}}
+	for _, id := range lineIDs(f.All("ligne")) {
+		q.Add("l", id.String())
+	}
+	return "/mon-espace/demandes?" + q.Encode(), nil
 }
 
 // keepLines keeps, unchecked, what a form asked for in the rush, and says where it goes on: in the basket. The line has
@@ -267,16 +293,14 @@ func (s *server) keepLines(r *http.Request) (string, error) {
 	if !ok || len(children) == 0 {
 		return r.URL.Path, nil // nothing in it yet: the form again
 	}
-	for _, v := range children {
-		id, err := uuid.Parse(v)
-		if err != nil {
-			continue
-		}
+	next := url.Values{"tour": {"oui"}}
+	for _, id := range lineIDs(children) {
 		q := wishes(f, pathID(r))
 		q.ChildID, q.Key = id, lineKey(key, id, len(children))
+		next.Add("l", q.Key.String())
 		if err := s.Enrol.KeepLine(r.Context(), g.guardian.ID, q); err != nil {
 			return "", err
 		}
 	}
-	return "/mon-espace/demandes?tour=oui", nil
+	return "/mon-espace/demandes?" + next.Encode(), nil
 }

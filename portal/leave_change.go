@@ -185,8 +185,8 @@ func (s *server) moveDo(w http.ResponseWriter, r *http.Request) error {
 	return seeOther(w, r, "/mon-espace/inscriptions/"+made.ID.String())
 }
 
-// busPage changes the stops of a registration.
-type busPage struct {
+// stopsPage changes the stops of a registration.
+type stopsPage struct {
 	page.Base
 	R    registrationCard
 	Line *linePage
@@ -199,7 +199,7 @@ func (s *server) busAsk(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.busPage(r, one)
+	p, err := s.stopsPageOf(r, one)
 	if err != nil {
 		return err
 	}
@@ -207,13 +207,13 @@ func (s *server) busAsk(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, r, http.StatusOK, "leave/bus", p)
 }
 
-func (s *server) busPage(r *http.Request, one myRegistration) (*busPage, error) {
+func (s *server) stopsPageOf(r *http.Request, one myRegistration) (*stopsPage, error) {
 	l := s.locale(r)
 	line, err := s.linePage(r, one.CampID)
 	if err != nil {
 		return nil, err
 	}
-	p := &busPage{Base: s.base(r, l.T("leave.bus_title")), R: s.registrationCard(l, one), Line: line, Form: line.Form}
+	p := &stopsPage{Base: s.base(r, l.T("leave.bus_title")), R: s.registrationCard(l, one), Line: line, Form: line.Form}
 	p.Section, p.NoIndex = "registrations", true
 	p.Back = &page.Link{URL: p.R.URL(), Text: l.T("portal.registration.title", one.ChildName, one.CampName)}
 	return p, nil
@@ -234,7 +234,7 @@ func (s *server) busDo(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !f.OK() {
-		p, err := s.busPage(r, one)
+		p, err := s.stopsPageOf(r, one)
 		if err != nil {
 			return err
 		}

@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 func say(format string, args ...any) { fmt.Printf("proof: "+format+"\n", args...) }
 
 func TestProof(t *testing.T) {
+	begun := time.Now()
 	h, err := house.New(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -69,6 +70,7 @@ func TestProof(t *testing.T) {
 	servers := []string{h.Portal, twin.Portal}
 	racers := w.racers(t, servers, 0, *guardians, c.ID, line.Stops[0].ID)
 
+	say("%d guardians stand at the last step of the form after %.0f s", len(racers), time.Since(begun).Seconds())
 	race(t, w, c, racers)
 	if t.Failed() {
 		return

@@ -45,7 +45,7 @@ func (s *Store) PutLine(ctx context.Context, guardianID uuid.UUID, r Request) er
 			INSERT INTO basket_line (id, guardian_id, child_id, camp_id, ticket_id, stop_out_id, stop_back_id, options, without_bus, derogation, remark, created_at)
 			VALUES (@id, @guardian, @child, @camp, @ticket, @stop_out, @stop_back, @options, @without_bus, @derogation, @remark, @now)
 			ON CONFLICT (guardian_id, child_id, camp_id)
-			DO UPDATE SET ticket_id = EXCLUDED.ticket_id, stop_out_id = EXCLUDED.stop_out_id, stop_back_id = EXCLUDED.stop_back_id,
+			DO UPDATE SET id = `+freshKey+`, ticket_id = EXCLUDED.ticket_id, stop_out_id = EXCLUDED.stop_out_id, stop_back_id = EXCLUDED.stop_back_id,
 			  options = EXCLUDED.options, without_bus = EXCLUDED.without_bus, derogation = EXCLUDED.derogation, remark = EXCLUDED.remark`,
 			pgx.NamedArgs{
 				"id": r.Key, "guardian": guardianID, "child": r.ChildID, "camp": r.CampID, "ticket": r.TicketID,
@@ -58,6 +58,9 @@ func (s *Store) PutLine(ctx context.Context, guardianID uuid.UUID, r Request) er
 		return nil
 	})
 }
+
+// freshKey is the id of a line that is kept again: its own, unless that has become a registration meanwhile.
+const freshKey = `CASE WHEN EXISTS (SELECT 1 FROM registration q WHERE q.submission_key = basket_line.id) THEN EXCLUDED.id ELSE basket_line.id END`
 
 func nonNil(ids []uuid.UUID) []uuid.UUID {
 	if ids == nil {
@@ -79,13 +82,15 @@ func (s *Store) DropLine(ctx context.Context, guardianID, lineID uuid.UUID) erro
 	return nil
 }
 
-// Basket returns the lines of a guardian's basket in order of the camps, as the requests that they are.
+// Basket returns the lines of a guardian's basket in order of the camps, as the requests that they are. A line that was
+// kept while its form went through after all is no line any more.
 func (s *Store) Basket(ctx context.Context, guardianID uuid.UUID) ([]Request, error) {
 	rows, err := s.DB.Query(ctx, `
 		SELECT b.id, b.child_id, b.camp_id, b.ticket_id, b.stop_out_id, b.stop_back_id, b.options, b.without_bus, b.derogation, b.remark
 		FROM basket_line b
 		JOIN camp c ON c.id = b.camp_id
 		WHERE b.guardian_id = @guardian
+		  AND NOT EXISTS (SELECT 1 FROM registration q WHERE q.submission_key = b.id)
 		ORDER BY c.begins_at, b.created_at, b.id`,
 		pgx.NamedArgs{"guardian": guardianID})
 	if err != nil {
@@ -120,6 +125,9 @@ var errKept = errors.New("a line of the basket does not go through")
 // Send turns the basket into registrations, one outcome a line. A line that is sent leaves the basket in the same
 // transaction; sent again (a double click, a second tab) it gives the registration that it became.
 func (s *Store) Send(ctx context.Context, guardianID uuid.UUID, mode SendMode) ([]Outcome, error) {
+	if err := s.dropSent(ctx, guardianID); err != nil {
+		return nil, err
+	}
 	lines, err := s.Basket(ctx, guardianID)
 	if err != nil {
 		return nil, err
@@ -139,6 +147,19 @@ func (s *Store) Send(ctx context.Context, guardianID uuid.UUID, mode SendMode) (
 		}
 	}
 	return outcomes, nil
+}
+
+// dropSent removes the lines that have become registrations already.
+func (s *Store) dropSent(ctx context.Context, guardianID uuid.UUID) error {
+	_, err := s.DB.Exec(ctx, `
+		DELETE FROM basket_line b
+		WHERE b.guardian_id = @guardian
+		  AND EXISTS (SELECT 1 FROM registration q WHERE q.submission_key = b.id)`,
+		pgx.NamedArgs{"guardian": guardianID})
+	if err != nil {
+		return fmt.Errorf("dropping what guardian %s has sent: %w", guardianID, err)
+	}
+	return nil
 }
 
 func (s *Store) sendLine(ctx context.Context, guardianID uuid.UUID, line Request) (Registration, error) {

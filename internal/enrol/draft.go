@@ -28,7 +28,7 @@ func (s *Store) KeepLine(ctx context.Context, guardianID uuid.UUID, r Request) e
 		WHERE c.id = @camp
 		  AND c.published
 		ON CONFLICT (guardian_id, child_id, camp_id)
-		DO UPDATE SET ticket_id = EXCLUDED.ticket_id, stop_out_id = EXCLUDED.stop_out_id, stop_back_id = EXCLUDED.stop_back_id,
+		DO UPDATE SET id = `+freshKey+`, ticket_id = EXCLUDED.ticket_id, stop_out_id = EXCLUDED.stop_out_id, stop_back_id = EXCLUDED.stop_back_id,
 		  options = EXCLUDED.options, without_bus = EXCLUDED.without_bus, derogation = EXCLUDED.derogation, remark = EXCLUDED.remark`,
 		pgx.NamedArgs{
 			"id": r.Key, "guardian": guardianID, "child": r.ChildID, "camp": r.CampID, "ticket": r.TicketID,
