@@ -264,6 +264,7 @@ func (s *Store) mayHear(ctx context.Context, tx db.Tx, guardianID, childID uuid.
 			WHERE id = @guardian
 			  AND kind = 'organisation'
 			  AND @pays
+			  AND NOT `+household.BlockedSQL("@guardian", "@child", "@on::date")+`
 		)`,
 		pgx.NamedArgs{"pays": right == household.RightSee, "guardian": guardianID, "child": childID, "on": civil.DateOf(s.Now(), civil.Brussels)}).Scan(&may)
 	if err != nil {
