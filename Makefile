@@ -30,6 +30,10 @@ e2e-odoo: install-test ## the chain on a real Odoo: ODOO_URL=… ODOO_DB=… ODO
 	@test -n "$(ODOO_URL)" || { echo "say which Odoo: make e2e-odoo ODOO_URL=… ODOO_DB=… ODOO_USER=… ODOO_PASSWORD=…" >&2; exit 2; }
 	$(GO) test -count=1 -v -timeout 30m ./e2e -run 'TestChain$$' -odoo
 
+.PHONY: proof
+proof: install-test ## 500 guardians race for 24 places and the bus through two processes; a naive grant overbooks
+	$(GO) test -count=1 -timeout 30m ./e2e/proof -guardians 500 -places 24 -seats 10 -late 100
+
 .PHONY: proof-crash
 proof-crash: install-test ## kill -9 fifty times under load, then compare the books of every side
 	$(GO) test -count=1 -v -timeout 0 ./e2e/crash -kills 50 -families 6

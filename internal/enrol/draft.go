@@ -27,6 +27,7 @@ func (s *Store) KeepLine(ctx context.Context, guardianID uuid.UUID, r Request) e
 		FROM camp c
 		WHERE c.id = @camp
 		  AND c.published
+		  AND NOT EXISTS (SELECT 1 FROM registration q WHERE q.submission_key = @id)
 		ON CONFLICT (guardian_id, child_id, camp_id)
 		DO UPDATE SET id = `+freshKey+`, ticket_id = EXCLUDED.ticket_id, stop_out_id = EXCLUDED.stop_out_id, stop_back_id = EXCLUDED.stop_back_id,
 		  options = EXCLUDED.options, without_bus = EXCLUDED.without_bus, derogation = EXCLUDED.derogation, remark = EXCLUDED.remark`,
@@ -42,10 +43,13 @@ func (s *Store) KeepLine(ctx context.Context, guardianID uuid.UUID, r Request) e
 	if err != nil {
 		return fmt.Errorf("keeping a basket line: %w", err)
 	}
-	if tag.RowsAffected() == 0 {
-		return problem.NotFound("camp.not_found")
+	if tag.RowsAffected() == 1 {
+		return nil
 	}
-	return nil
+	if _, err := s.again(ctx, s.DB, guardianID, r.Key); err == nil {
+		return nil // the form went through already
+	}
+	return problem.NotFound("camp.not_found")
 }
 
 // clip cuts a text to at most that many bytes, between two letters.
