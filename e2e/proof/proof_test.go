@@ -210,7 +210,11 @@ func naive(t *testing.T, w *town) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _, _ = w.db.Exec(context.Background(), `DELETE FROM pool WHERE id = $1`, pool) })
+	defer func() { // the overbooked pool is nobody's
+		if _, err := w.db.Exec(ctx, `DELETE FROM pool WHERE id = $1`, pool); err != nil {
+			t.Error(err)
+		}
+	}()
 	grant := func(ctx context.Context, d *db.DB) (granted bool, err error) {
 		err = d.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 			pools, err := place.Read(ctx, tx, pool)
