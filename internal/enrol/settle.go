@@ -29,6 +29,11 @@ func (s *Store) settle(ctx context.Context, tx db.Tx, r *Registration, d ledger.
 	if r.State == Expired && b.Paid > b.Refunded {
 		return s.late(ctx, tx, r, d, actor)
 	}
+	if b.Owed() <= 0 {
+		if err := task.Close(ctx, tx, task.PartPaid, "registration", r.ID.String(), actor.String()); err != nil {
+			return err
+		}
+	}
 	if b.Owed() < 0 {
 		if err := task.Open(ctx, tx, task.OverPaid, "registration", r.ID.String(), map[string]any{"registration": r.ID, "cents": -b.Owed()}); err != nil {
 			return err

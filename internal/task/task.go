@@ -23,6 +23,7 @@ const (
 	OdooVanished  = "odoo_vanished"  // most of what we know of is missing in Odoo: restored, emptied, or hidden from our user
 	LateMoney     = "late_money"     // paid after the place was given up
 	OverPaid      = "over_paid"      // paid twice, or more than was due
+	PartPaid      = "part_paid"      // a transfer of less than was due
 	OtherAmount   = "other_amount"   // the provider reports another amount than was asked
 	MailFailed    = "mail_failed"    // a mail that no server takes
 	ByPhone       = "by_phone"       // what cannot be mailed to a guardian: to phone, or to send as a letter
