@@ -31,6 +31,8 @@ var Schedule = []Entry{
 	{"payment_sweep", "@every 1m", func(time.Time) river.JobArgs { return job.PaymentSweep{} }},
 	{"expire_due", "@every 1m", func(time.Time) river.JobArgs { return job.ExpireDue{} }},
 	{"reminders_due", "@every 15m", func(slot time.Time) river.JobArgs { return job.RemindersDue{At: slot} }},
+	{"account_sweep", "CRON_TZ=Europe/Brussels 30 3 * * *", func(time.Time) river.JobArgs { return job.AccountSweep{} }},
+	{"household_sweep", "CRON_TZ=Europe/Brussels 45 3 * * *", func(time.Time) river.JobArgs { return job.HouseholdSweep{} }},
 	{"sync_sweep", "CRON_TZ=Europe/Brussels 15 4 * * *", func(time.Time) river.JobArgs { return job.SyncSweep{} }},
 }
 

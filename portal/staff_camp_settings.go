@@ -51,7 +51,7 @@ func (s *server) campSettingsPage(r *http.Request, id uuid.UUID) (*staffCampSett
 	p := &staffCampSettingsPage{staffPage: base, Camp: c, Form: form.New(), Levels: levelChoices(base.L, false)}
 	p.Title = p.L.T("staff.settings.camp", c.Name)
 	p.Back = &page.Link{URL: "/gestion/stages/" + id.String(), Text: c.Name}
-	for _, d := range []string{camp.DecisionManual, camp.DecisionAutomatic} {
+	for _, d := range camp.Decisions {
 		p.Decisions = append(p.Decisions, choice{Value: d, Text: p.L.T("staff.settings.decision_" + d)})
 	}
 	return p, s.fillCampSettings(r.Context(), p)

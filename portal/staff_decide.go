@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"ribambelle/internal/enrol"
 	"ribambelle/internal/problem"
 	"ribambelle/portal/form"
 	"ribambelle/portal/page"
@@ -18,6 +19,9 @@ type staffReasonPage struct {
 	Row    queueRow
 	Action string // valider, refuser, annuler or reprendre
 	Form   *form.Form
+	From   string         // where to go on
+	Bars   []enrol.Reason // that the decision would pass over
+	Leave  *enrol.Leaving // what the end would cost; nil for another action
 }
 
 // staffManyPage shows what a decision on many registrations would do, before it is made.
@@ -43,14 +47,17 @@ func (s *server) staffValidate(w http.ResponseWriter, r *http.Request) error {
 		return s.askReason(w, r, "valider", f)
 	}
 	s.flash(w, "flash.registration_validated")
-	if f.Text("from") == "queue" {
+	switch f.Text("from") {
+	case "queue":
 		return seeOther(w, r, "/gestion/inscriptions")
+	case fromCounter:
+		return seeOther(w, r, "/gestion/guichet/inscriptions/"+id.String())
 	}
 	return seeOther(w, r, "/gestion/inscriptions/"+id.String())
 }
 
 func (s *server) staffValidateForm(w http.ResponseWriter, r *http.Request) error {
-	return s.askReason(w, r, "valider", form.New())
+	return s.askReason(w, r, "valider", form.New().Set("from", form.Query(r).Text("from")))
 }
 
 func (s *server) staffRestoreForm(w http.ResponseWriter, r *http.Request) error {
@@ -118,6 +125,23 @@ func (s *server) askReason(w http.ResponseWriter, r *http.Request, action string
 		return problem.NotFound("registration.not_found")
 	}
 	p.Row = rows[0]
+	switch action {
+	case "valider":
+		reasons, err := s.Enrol.Reasons(r.Context(), id)
+		if err != nil {
+			return err
+		}
+		_, p.Bars, _ = sortReasons(reasons)
+	case "annuler":
+		v, err := s.Enrol.LeavingFor(r.Context(), id)
+		if err != nil {
+			return err
+		}
+		p.Leave = &v
+	}
+	if f.Text("from") == fromCounter {
+		p.From = fromCounter
+	}
 	p.Title = p.L.T("staff.reason."+action, p.Row.Name())
 	p.Back = &page.Link{URL: p.Row.URL(), Text: p.Row.Name()}
 	if !f.OK() {

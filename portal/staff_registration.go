@@ -40,6 +40,27 @@ type staffRegistrationPage struct {
 	CanCash       bool
 	Mirrored      bool
 	WaitingBefore int // how many families wait before this one
+	Bars          []enrol.Reason
+	Overrides     []staffOverride
+	Consents      []staffConsent
+	Options       []string
+}
+
+// staffOverride is a rule that staff let the registration pass.
+type staffOverride struct {
+	Rule   string
+	Reason string
+	Name   string // of the account
+	At     time.Time
+}
+
+// staffConsent is how the family agreed to what staff did in its name.
+type staffConsent struct {
+	Action   string
+	Guardian string
+	How      string
+	Name     string // of the account
+	At       time.Time
 }
 
 // staffGuardian is an adult with a link to the child.
@@ -151,6 +172,9 @@ func (s *server) staffRegistrationOf(r *http.Request, id uuid.UUID) (*staffRegis
 	if p.Timeline, err = s.staffTimeline(ctx, id); err != nil {
 		return nil, err
 	}
+	if err := s.staffDecisions(ctx, p); err != nil {
+		return nil, err
+	}
 	if p.Tasks, err = s.tasksOf(ctx, `t.subject_kind = 'registration' AND t.subject_id = @subject`, pgx.NamedArgs{"subject": id.String()}); err != nil {
 		return nil, err
 	}
@@ -232,6 +256,50 @@ func (s *server) staffMoneyOf(ctx context.Context, id uuid.UUID) (*staffMoney, e
 	return m, nil
 }
 
+// staffDecisions reads what stands against the registration, what staff let pass, and how the family agreed.
+func (s *server) staffDecisions(ctx context.Context, p *staffRegistrationPage) error {
+	args := pgx.NamedArgs{"id": p.Registration.ID}
+	if !p.Info.Exit && p.Registration.State != enrol.Completed {
+		reasons, err := s.Enrol.Reasons(ctx, p.Registration.ID)
+		if err != nil {
+			return err
+		}
+		_, p.Bars, _ = sortReasons(reasons)
+	}
+	rows, err := s.DB.Query(ctx, `
+		SELECT o.rule, o.reason, a.name, o.at
+		FROM registration_override o
+		JOIN account a ON a.id = o.account_id
+		WHERE o.registration_id = @id
+		ORDER BY o.at, o.rule`, args)
+	if err != nil {
+		return fmt.Errorf("reading the overrides of registration %s: %w", p.Registration.ID, err)
+	}
+	if p.Overrides, err = pgx.CollectRows(rows, pgx.RowToStructByName[staffOverride]); err != nil {
+		return fmt.Errorf("reading the overrides of registration %s: %w", p.Registration.ID, err)
+	}
+	rows, err = s.DB.Query(ctx, `
+		SELECT c.action, btrim(g.first_name || ' ' || g.last_name) AS guardian, c.how, a.name, c.at
+		FROM registration_consent c
+		JOIN guardian g ON g.id = c.guardian_id
+		JOIN account a ON a.id = c.account_id
+		WHERE c.registration_id = @id
+		ORDER BY c.id`, args)
+	if err != nil {
+		return fmt.Errorf("reading the consents for registration %s: %w", p.Registration.ID, err)
+	}
+	if p.Consents, err = pgx.CollectRows(rows, pgx.RowToStructByName[staffConsent]); err != nil {
+		return fmt.Errorf("reading the consents for registration %s: %w", p.Registration.ID, err)
+	}
+	p.Options, err = s.texts(ctx, `
+		SELECT o.name
+		FROM registration_option r
+		JOIN camp_option o ON o.id = r.option_id
+		WHERE r.registration_id = @id
+		ORDER BY o.position, o.name`, args)
+	return err
+}
+
 func (s *server) staffTimeline(ctx context.Context, id uuid.UUID) ([]staffEvent, error) {
 	rows, err := s.DB.Query(ctx, `
 		SELECT e.from_state, e.to_state, e.at, e.actor_kind, e.actor_id, COALESCE(a.name, '') AS actor_name, e.reason
@@ -281,8 +349,15 @@ func (s *server) staffPayment(w http.ResponseWriter, r *http.Request) error {
 		if ok {
 			p.Key = key
 		}
+		if f.Text("from") == fromCounter {
+			p.atCounter()
+			return s.refuse(w, r, "staff/counter_done", f, p)
+		}
 		return s.refuse(w, r, "staff/registration", f, p)
 	}
 	s.flash(w, "flash.payment_recorded")
+	if f.Text("from") == fromCounter {
+		return seeOther(w, r, "/gestion/guichet/inscriptions/"+id.String())
+	}
 	return seeOther(w, r, "/gestion/inscriptions/"+id.String())
 }

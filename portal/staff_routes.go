@@ -53,7 +53,7 @@ func (s *server) staffRoutes() []route {
 		registration = "/gestion/inscriptions/" + idPart
 		camp         = "/gestion/stages/" + idPart
 	)
-	return []route{
+	desk := []route{
 		{get, "/gestion", maySee, s.staffHome},
 		{get, "/gestion/", maySee, s.staffToday},
 		{get, "/gestion/inscriptions", maySee, s.staffQueue},
@@ -90,6 +90,7 @@ func (s *server) staffRoutes() []route {
 		{post, "/gestion/systeme/travaux/{job:[0-9]{1,18}}/relancer", maySet, s.staffJobRetry},
 		{post, "/gestion/courriels/" + idPart + "/renvoyer", office("agent", "finance", "administrator"), s.staffMailRetry},
 	}
+	return slices.Concat(desk, s.odooRoutes(), s.rulesRoutes(), s.seasonsRoutes(), s.busRoutes(), s.accountsRoutes(), s.moveRoutes(), s.counterRoutes())
 }
 
 // staffHome leads to the address with its slash.
@@ -163,9 +164,16 @@ func (s *server) staff(r *http.Request, title, current string) (staffPage, staff
 	entry("/gestion/inscriptions?state=sheet", "staff.nav.sheets", 0)
 	entry("/gestion/taches", "staff.nav.tasks", q.Tasks)
 	entry("/gestion/stages", "staff.nav.camps", 0)
+	entry("/gestion/odoo", "staff.odoo.page", 0)
+	entry("/gestion/familles", "staff.family.title", 0)
+	entry("/gestion/bus", "staff.nav.bus", 0)
+	if s.can(r, mayDecide) {
+		entry("/gestion/guichet", "staff.nav.counter", 0)
+	}
 	entry("/gestion/recherche", "staff.nav.search", 0)
 	if s.can(r, maySet) {
 		entry("/gestion/reglages", "staff.nav.settings", 0)
+		entry("/gestion/comptes", "staff.nav.accounts", 0)
 		entry("/gestion/systeme", "staff.nav.system", 0)
 	}
 	return p, q, nil

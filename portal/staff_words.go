@@ -88,8 +88,12 @@ func (p staffPage) Task(kind string) string { return p.known("task.", kind) }
 func (p staffPage) Source(source string) string { return p.known("staff.source.", source) }
 
 // Sources are the ways in which staff see money arrive.
-func (p *staffRegistrationPage) Sources() []choice {
-	return []choice{{Value: "bank", Text: p.L.T("staff.source.bank")}, {Value: "cash", Text: p.L.T("staff.source.cash")}}
+func (p staffPage) Sources() []choice {
+	list := make([]choice, len(enrol.Sources))
+	for i, source := range enrol.Sources {
+		list[i] = choice{Value: source, Text: p.Source(source)}
+	}
+	return list
 }
 
 // Free is the number of places left, "" when there is no bound.
@@ -108,3 +112,9 @@ func (p *staffSettingsPage) FormOf(r ruleRow) *form.Form {
 	}
 	return r.Form()
 }
+
+// Rule names a rule of the camp that staff let somebody pass.
+func (p staffPage) Rule(rule string) string { return p.known("staff.passed.", rule) }
+
+// How says how a family agreed.
+func (p staffPage) How(how string) string { return p.known("consent.", how) }

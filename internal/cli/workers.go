@@ -34,6 +34,14 @@ func (a *app) workers() []func(*river.Workers) {
 			_, err := a.enrol.SweepPayments(ctx)
 			return err
 		}),
+		worker(func(ctx context.Context, _ job.HouseholdSweep) error {
+			_, err := a.household.BlocksEnding(ctx)
+			return err
+		}),
+		worker(func(ctx context.Context, _ job.AccountSweep) error {
+			_, err := a.account.Sweep(ctx)
+			return err
+		}),
 	}
 	if a.sync != nil {
 		return append(rooms, a.sync.Register)

@@ -3,7 +3,6 @@ package enrol
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -272,45 +271,4 @@ func (s *Store) MoveTo(ctx context.Context, guardianID, accountID, id uuid.UUID,
 		return audit.Record(ctx, tx, audit.Account(accountID), "registration.moved", "registration", made.ID.String(), map[string]any{"from": old.ID})
 	})
 	return made, err
-}
-
-// Consent is how a family agreed to what staff do in its name.
-type Consent struct {
-	GuardianID uuid.UUID // who asked
-	How        string    // signature, code, phone or in_person
-}
-
-func (c Consent) validate() error {
-	var f problem.Fields
-	switch c.How {
-	case "signature", "code", "phone", "in_person":
-	default:
-		f.Add("consent", "registration.consent_needed")
-	}
-	return f.Err()
-}
-
-// RegisterFor registers a child at the counter, in the name of a guardian who is there: the same rules, and a
-// derogation only with a reason of the staff's own.
-func (s *Store) RegisterFor(ctx context.Context, accountID uuid.UUID, c Consent, r Request) (Registration, error) {
-	if err := c.validate(); err != nil {
-		return Registration{}, err
-	}
-	r.Derogation = strings.TrimSpace(r.Derogation)
-	made, err := s.Register(ctx, c.GuardianID, r)
-	if err != nil {
-		return made, err
-	}
-	return made, s.consented(ctx, made.ID, "register", accountID, c)
-}
-
-func (s *Store) consented(ctx context.Context, id uuid.UUID, action string, accountID uuid.UUID, c Consent) error {
-	_, err := s.DB.Exec(ctx, `
-		INSERT INTO registration_consent (registration_id, action, guardian_id, how, account_id, at)
-		VALUES (@id, @action, @guardian, @how, @account, @now)`,
-		pgx.NamedArgs{"id": id, "action": action, "guardian": c.GuardianID, "how": c.How, "account": accountID, "now": s.Now()})
-	if err != nil {
-		return fmt.Errorf("keeping the consent for registration %s: %w", id, err)
-	}
-	return nil
 }

@@ -20,8 +20,13 @@ import (
 // Fits returns the reasons for one child in each of the camps, without a ticket chosen. The caller has checked that
 // the child may be seen.
 func (s *Store) Fits(ctx context.Context, childID uuid.UUID, campIDs []uuid.UUID) (map[uuid.UUID][]Reason, error) {
+	return s.fits(ctx, childID, uuid.Nil, campIDs)
+}
+
+// fits is Fits without one of the child's registrations.
+func (s *Store) fits(ctx context.Context, childID, except uuid.UUID, campIDs []uuid.UUID) (map[uuid.UUID][]Reason, error) {
 	fits := make(map[uuid.UUID][]Reason, len(campIDs))
-	child, err := s.childFacts(ctx, s.DB, childID, uuid.Nil)
+	child, err := s.childFacts(ctx, s.DB, childID, except)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package enrol
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -162,13 +163,16 @@ func (s *Store) invoiceContent(ctx context.Context, tx db.Tx, r *Registration, d
 	return c, nil
 }
 
+// Sources are the ways in which staff see money arrive: on the account, in notes and coins, by the counter's terminal.
+var Sources = []string{"bank", "cash", "terminal"}
+
 // RecordPayment books money that staff saw: on the account, or at the counter. The submission key books it once.
 func (s *Store) RecordPayment(ctx context.Context, accountID, dueID uuid.UUID, cents civil.Cents, source string, key uuid.UUID) error {
 	var f problem.Fields
 	if cents <= 0 || cents > maxPayment {
 		f.Add("amount", "payment.amount_out_of_range")
 	}
-	if source != "bank" && source != "cash" {
+	if !slices.Contains(Sources, source) {
 		f.Add("source", "payment.source_unknown")
 	}
 	if err := f.Err(); err != nil {
