@@ -63,6 +63,10 @@ proof-sync: ## both sides equal after two minutes of faults and ten kills of the
 bench-sync: ## pull and push against the bare calls, medians of nine; ODOO_URL and so on for a real server
 	$(GO) test -count=1 -timeout 30m ./sync -run 'TestBench$$' -v -args -bench.sync
 
+.PHONY: odoo-clients
+odoo-clients: ## other people's Odoo clients against the event module (needs the network, node and python3-odoorpc)
+	scripts/odoo-clients/run.sh
+
 .PHONY: build
 build: ## write bin/ribambelle, a self-contained program
 	$(GO) build -trimpath -ldflags '-s -w -X ribambelle/internal/cli.version=$(VERSION)' -o bin/ribambelle .

@@ -8,7 +8,10 @@
 // /xmlrpc/2/common (version, login, authenticate, about), /xmlrpc/2/object
 // (execute_kw, execute) and of /xmlrpc/2/db only what clients ask before they
 // log in. /xmlrpc/common and so on answer with the string fault codes of the
-// older protocol. It presents itself as series 17.0; value shapes, defaults,
+// older protocol. /jsonrpc carries the same services as JSON-RPC 2.0, and
+// /web/session/authenticate, get_session_info and destroy with
+// /web/dataset/call_kw and /web/webclient/version_info what clients with a
+// session use. It presents itself as series 17.0; value shapes, defaults,
 // constraints and fault texts are those measured on an Odoo 17.0 Community,
 // and the recordings under testdata/transcripts are replayed against it.
 //

@@ -51,7 +51,7 @@ type user struct {
 	hash [sha256.Size]byte
 }
 
-// Server answers Odoo's XML-RPC services from its own tables.
+// Server answers Odoo's XML-RPC and JSON-RPC services from its own tables.
 type Server struct {
 	pool       *pgxpool.Pool
 	db         string
@@ -61,6 +61,7 @@ type Server struct {
 	users      map[int64]*user
 	byLogin    map[string]*user
 	firstStage any
+	sessions   sessions // of JSON-RPC
 }
 
 // Open prepares (creates or migrates) the module's tables in the database of
@@ -151,9 +152,14 @@ func (u *user) admits(password string) bool {
 	return subtle.ConstantTimeCompare(hash[:], u.hash[:]) == 1
 }
 
-// ServeHTTP answers POST /xmlrpc/2/<service>, and /xmlrpc/<service> with the
-// string fault codes of the older protocol. Every fault is a 200.
+// ServeHTTP answers POST /xmlrpc/2/<service>, /xmlrpc/<service> with the
+// string fault codes of the older protocol, and the entries of JSON-RPC (see
+// serveJSON). Every fault is a 200.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if jsonPath(r.URL.Path) {
+		s.serveJSON(w, r)
+		return
+	}
 	service, older := strings.CutPrefix(r.URL.Path, "/xmlrpc/")
 	if newer, ok := strings.CutPrefix(r.URL.Path, "/xmlrpc/2/"); ok {
 		service, older = newer, false
