@@ -43,7 +43,7 @@ func (b *bundle) confirmed(t testing.TB, f enroltest.Family, r enrol.Registratio
 // tasks returns the kinds of the open tasks about something.
 func (b *bundle) tasks(t testing.TB, subject string) (kinds []string) {
 	t.Helper()
-	all, err := task.List(t.Context(), b.DB, 100)
+	all, err := task.List(t.Context(), b.DB, 10000)
 	if err != nil {
 		t.Fatal(err)
 	}
