@@ -84,7 +84,7 @@ func registered(t *testing.T, odoo *house.Odoo, e event, name, state string) map
 			return err
 		}
 		if len(rows) != 1 || rows[0]["state"] != state {
-			return fmt.Errorf("Odoo has %v, want one registration %q in state %s", rows, name, state) //nolint:staticcheck // a name
+			return fmt.Errorf("Odoo has %v, want one registration %q in state %s", rows, name, state)
 		}
 		row = rows[0]
 		return nil

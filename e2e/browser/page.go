@@ -181,6 +181,24 @@ func (p *Page) Click(name string) *Page {
 	return p
 }
 
+// Has reports whether the page has a button of that name.
+func (p *Page) Has(name string) bool {
+	p.t.Helper()
+	return Value[bool](p, `Array.from(document.querySelectorAll("button")).some(function (b) { return b.getClientRects().length && b.textContent.trim() === `+quote(name)+`; })`)
+}
+
+// HasGroup reports whether the page has a group of fields whose legend begins so.
+func (p *Page) HasGroup(legend string) bool {
+	p.t.Helper()
+	return Value[bool](p, `Array.from(document.querySelectorAll("legend")).some(function (l) { return l.textContent.trim().indexOf(`+quote(legend)+`) === 0; })`)
+}
+
+// FirstCard returns where the first card of the catalogue leads whose name is not the given one.
+func (p *Page) FirstCard(but string) string {
+	p.t.Helper()
+	return p.eval(`(Array.from(document.querySelectorAll("article.card h2 a")).filter(function (a) { return a.textContent.indexOf(` + quote(but) + `) < 0; })[0] || {href: ""}).href`)
+}
+
 // Unfold opens the folded part of that name where the screen folds it.
 func (p *Page) Unfold(name string) *Page {
 	p.t.Helper()

@@ -75,7 +75,7 @@ var Build = sync.OnceValues(func() (string, error) {
 	}
 	built = dir
 	bin := filepath.Join(dir, "ribambelle")
-	cmd := exec.Command("go", "build", "-o", bin, ".") //nolint:noctx // once a process, as long as it takes
+	cmd := exec.Command("go", "build", "-o", bin, ".")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -103,7 +103,7 @@ func New(outside *Odoo) (*House, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // does not wait
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
@@ -128,10 +128,7 @@ func (h *House) Start(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	for {
-		if h.Ready(ctx) {
-			break
-		}
+	for !h.Ready(ctx) {
 		select {
 		case err := <-h.ended:
 			h.ended <- err
@@ -156,7 +153,7 @@ func (h *House) Launch() error {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(h.Bin, "serve", "--demo") //nolint:noctx // ended by Kill or Stop
+	cmd := exec.Command(h.Bin, "serve", "--demo")
 	cmd.Env, cmd.Stdout, cmd.Stderr = h.env, out, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C at the terminal is ours to pass on
 	if err := cmd.Start(); err != nil {
@@ -226,13 +223,16 @@ func (h *House) Kill() error {
 		return nil
 	}
 	err := h.serve.Process.Kill()
-	<-h.ended
+	_ = h.wait() // killed, as asked
 	h.serve = nil
 	if errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("the program had ended by itself:\n%s", h.Tail("serve.err"))
 	}
 	return err
 }
+
+// wait returns how the program ended.
+func (h *House) wait() error { return <-h.ended }
 
 // Stop asks the program to end, as Ctrl-C does, and returns an error unless it does so clean and in time.
 func (h *House) Stop() error {
@@ -252,7 +252,7 @@ func (h *House) Stop() error {
 		return nil
 	case <-time.After(stopTime):
 		err := cmd.Process.Kill()
-		<-h.ended
+		_ = h.wait() // killed, as asked
 		return errors.Join(fmt.Errorf("the program did not stop within %v", stopTime), err)
 	}
 }
@@ -261,7 +261,7 @@ func (h *House) Stop() error {
 func (h *House) Command(ctx context.Context, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, h.Bin, args...) //nolint:gosec // our own binary
+	cmd := exec.CommandContext(ctx, h.Bin, args...)
 	cmd.Env = h.env
 	var failed strings.Builder
 	cmd.Stderr = &failed

@@ -36,7 +36,7 @@ func (o *Odoo) Call(ctx context.Context, model, method string, args []any, kw ma
 			return nil, err
 		}
 		if _, ok := uid.(int64); !ok {
-			return nil, errors.New("Odoo refuses the user or the password") //nolint:staticcheck // a name
+			return nil, errors.New("Odoo refuses the user or the password")
 		}
 		o.uid = uid
 	}
