@@ -39,6 +39,7 @@ type odooState struct {
 	PulledAt     *time.Time
 	Unmirrored   int
 	OldestUnsent *time.Time
+	Drift        int // differences that the last comparison found
 	Tag, Text    string
 }
 
@@ -104,13 +105,14 @@ func (s *server) odooState(ctx context.Context, p staffPage) (odooState, error) 
 		SELECT
 		  EXISTS (SELECT 1 FROM odoo_cursor) OR EXISTS (SELECT 1 FROM odoo_link),
 		  (SELECT max(pulled_at) FROM odoo_cursor),
+		  (SELECT count(*)::int FROM odoo_drift WHERE solved_at IS NULL),
 		  u.n, u.since
 		FROM (
 		  SELECT count(*)::int AS n, min(updated_at) AS since
 		  FROM registration
 		  WHERE version > mirrored_version
 		    AND (state <> 'waitlisted' OR mirrored_version > 0)
-		) u`).Scan(&o.Used, &o.PulledAt, &o.Unmirrored, &o.OldestUnsent)
+		) u`).Scan(&o.Used, &o.PulledAt, &o.Drift, &o.Unmirrored, &o.OldestUnsent)
 	if err != nil {
 		return o, fmt.Errorf("reading the state of the mirror: %w", err)
 	}

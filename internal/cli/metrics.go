@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"ribambelle/internal/db"
+	"ribambelle/internal/mirror"
 )
 
 // metrics is what Prometheus may read. No label carries a person, an address or an id.
@@ -58,9 +59,11 @@ var (
 	jobsDesc     = prometheus.NewDesc("ribambelle_jobs", "Jobs in the queue, by kind and state.", []string{"kind", "state"}, nil)
 	oldestDesc   = prometheus.NewDesc("ribambelle_job_oldest_seconds", "Age of the oldest job that is due and not done, by kind.", []string{"kind"}, nil)
 	firedDesc    = prometheus.NewDesc("ribambelle_schedule_fired_timestamp_seconds", "When each schedule fired last.", []string{"name"}, nil)
+	driftDesc    = prometheus.NewDesc("ribambelle_odoo_drift", "Differences with Odoo that are not solved, by kind.", []string{"kind"}, nil)
+	comparedDesc = prometheus.NewDesc("ribambelle_odoo_compared_timestamp_seconds", "When both sides were last compared.", nil, nil)
 	poolDesc     = prometheus.NewDesc("ribambelle_db_connections", "Connections of this process's pool, by state.", []string{"state"}, nil)
 	scrapedDesc  = prometheus.NewDesc("ribambelle_db_up", "Whether the database answered this scrape.", nil, nil)
-	storedDescs  = []*prometheus.Desc{jobsDesc, oldestDesc, firedDesc, poolDesc, scrapedDesc}
+	storedDescs  = []*prometheus.Desc{jobsDesc, oldestDesc, firedDesc, driftDesc, comparedDesc, poolDesc, scrapedDesc}
 	scrapeBudget = 5 * time.Second
 )
 
@@ -83,7 +86,7 @@ func (s *stored) Collect(c chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeBudget)
 	defer cancel()
 	up := 1.0
-	for _, read := range []func(context.Context, func(*prometheus.Desc, float64, ...string)) error{s.jobs, s.oldest, s.fired} {
+	for _, read := range []func(context.Context, func(*prometheus.Desc, float64, ...string)) error{s.jobs, s.oldest, s.fired, s.drift} {
 		if read(ctx, gauge) != nil {
 			up = 0
 		}
@@ -136,4 +139,21 @@ func (s *stored) fired(ctx context.Context, gauge func(*prometheus.Desc, float64
 	var at float64
 	_, err = pgx.ForEachRow(rows, []any{&name, &at}, func() error { gauge(firedDesc, at, name); return nil })
 	return err
+}
+
+// drift tells each kind, also when nothing differs: a counter that is missing means that nobody compared.
+func (s *stored) drift(ctx context.Context, gauge func(*prometheus.Desc, float64, ...string)) error {
+	cursor, err := mirror.ReadCursor(ctx, s.db, mirror.ModelComparison)
+	if err != nil || cursor.SweptAt == nil {
+		return err
+	}
+	counts, err := mirror.CountDrift(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	for _, kind := range []string{mirror.Camp, mirror.Registration, mirror.Guardian} {
+		gauge(driftDesc, float64(counts[kind]), kind)
+	}
+	gauge(comparedDesc, float64(cursor.SweptAt.Unix()))
+	return nil
 }

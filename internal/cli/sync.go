@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 
 	campsync "ribambelle/sync"
 )
@@ -12,6 +14,8 @@ import (
 type syncCommand struct {
 	Full bool `help:"Read everything and compare all ids, instead of what changed since the last time."`
 	JSON bool `name:"json" help:"Print the counts as JSON."`
+
+	BelieveMissing bool `help:"With --full: act although more than half of what is linked is missing in Odoo, after a restore for instance."`
 }
 
 // Run pulls and pushes once, here, beside the jobs of a serving process: one run at a time works on a database.
@@ -24,6 +28,7 @@ func (c syncCommand) Run(r *run) (err error) {
 	if a.sync == nil {
 		return errors.New("ODOO_URL is not set, so there is nothing to keep equal with")
 	}
+	a.sync.Believe = c.BelieveMissing
 	result, err := a.sync.Run(r.ctx, c.Full)
 	if err != nil {
 		return err
@@ -32,6 +37,12 @@ func (c syncCommand) Run(r *run) (err error) {
 		return json.NewEncoder(r.out).Encode(result)
 	}
 	printSync(r, result)
+	if c.Full {
+		fmt.Fprintf(r.out, "Compared: %d records, %d differences.\n", result.Compared, result.Drift)
+		for _, what := range slices.Sorted(maps.Keys(result.DriftBy)) {
+			fmt.Fprintf(r.out, "  %-24s %d\n", what, result.DriftBy[what])
+		}
+	}
 	return nil
 }
 
