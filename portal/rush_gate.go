@@ -20,7 +20,7 @@ const (
 	// slotPatience is how long a request waits for room before it takes a turn: a short burst is no rush.
 	slotPatience = 300 * time.Millisecond
 	// calledPatience is how long a request whose turn was called waits for room.
-	calledPatience = 5 * time.Second
+	calledPatience = 10 * time.Second
 	// rushLasts is how long an instance goes on asking for turns after it last saw somebody wait.
 	rushLasts = 10 * time.Second
 )

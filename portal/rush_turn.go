@@ -22,8 +22,10 @@ const (
 	turnLasts = 10 * time.Minute
 	// turnAgain is how long a used turn still opens: a double click, or a second try after a lost connection.
 	turnAgain = time.Minute
-	// turnBusy is how long a called turn that is not used yet counts as being served.
-	turnBusy = 4 * time.Second
+	// turnBusy is how long a called turn that is not used yet counts as being served, while this instance is at work; when
+	// it has room to spare, those who take their time hold up nobody.
+	turnBusy     = 15 * time.Second
+	turnBusyIdle = 2 * time.Second
 	// turnKept is how long an unseen turn is remembered; its cookie lasts as long.
 	turnKept = time.Hour
 	// turnWindow is how many slots' worth of turns are called at once, since people take a moment to tap.
@@ -111,6 +113,10 @@ func (s *server) seeTurn(ctx context.Context, t turn, fresh bool) (turnView, err
 }
 
 func (s *server) lookAtTurn(ctx context.Context, t turn, now time.Time) (turnView, error) {
+	busy := turnBusy
+	if 2*len(s.gate.slots) <= cap(s.gate.slots) {
+		busy = turnBusyIdle
+	}
 	rows, err := s.DB.Query(ctx, `
 		UPDATE waiting_turn w
 		SET seen_at = @now,
@@ -134,7 +140,7 @@ func (s *server) lookAtTurn(ctx context.Context, t turn, now time.Time) (turnVie
 		WHERE w.id = @id
 		RETURNING w.served_at AS served, w.done_at AS done, q.ahead, q.calls, q.first`,
 		pgx.NamedArgs{
-			"id": t.id, "arrived": t.arrived, "now": now, "alive": now.Add(-turnAlive), "busy": now.Add(-turnBusy),
+			"id": t.id, "arrived": t.arrived, "now": now, "alive": now.Add(-turnAlive), "busy": now.Add(-busy),
 			"minute": now.Add(-time.Minute), "window": turnWindow * cap(s.gate.slots),
 		})
 	if err != nil {

@@ -177,7 +177,7 @@ func (r *racer) register(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for range 10 {
+	for range 30 {
 		send := a.doc.Find("form[action$=envoyer]")
 		if send.Length() == 0 {
 			break
