@@ -180,7 +180,7 @@ func (d *invoiceDrawing) lines() {
 	d.tableHead()
 	for _, l := range d.c.Lines {
 		d.font("", 10)
-		label := inked(l.Label)
+		label := inked(d.label(l))
 		height := float64(max(1, len(d.p.SplitText(label, tableTextWide-2))))*lineHeight + 3
 		if d.p.GetY()+height > 297-25 {
 			d.p.AddPage()
@@ -207,6 +207,18 @@ func (d *invoiceDrawing) lines() {
 	d.p.CellFormat(amountWidth, 8, inked(d.loc.Euros(d.c.Total)), "", 0, "R", false, 0, "")
 	d.rule(y+9, 0.6, 0x0F, 0x52, 0x57)
 	d.p.SetY(y + 16)
+}
+
+// label writes a line for people: its message filled with its arguments, or the words of a regulation as they stand.
+func (d *invoiceDrawing) label(l ledger.InvoiceLine) string {
+	if !d.loc.Has(l.Label) {
+		return l.Label
+	}
+	args := make([]any, len(l.Args))
+	for i, a := range l.Args {
+		args[i] = a
+	}
+	return d.loc.T(l.Label, args...)
 }
 
 func (d *invoiceDrawing) tableHead() {

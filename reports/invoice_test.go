@@ -14,6 +14,7 @@ import (
 
 	"ribambelle/internal/civil"
 	"ribambelle/internal/ledger"
+	"ribambelle/internal/locale"
 )
 
 // unzipped returns the text of every part of a workbook.
@@ -92,6 +93,48 @@ func TestInvoicePDF(t *testing.T) {
 		t.Errorf("another amount gives the same bytes (%v)", err)
 	}
 	show(t, "facture.pdf", first)
+}
+
+// TestInvoiceLabels writes every label that prices and payments use as the families read it, never as its key.
+func TestInvoiceLabels(t *testing.T) {
+	t.Parallel()
+	d := &invoiceDrawing{loc: locale.For("fr")}
+	used := map[string][]string{
+		"price.camp":     {"Cirque"},
+		"price.formula":  {"Cirque", "Demi-journée"},
+		"price.bus_out":  {"Place du Marché"},
+		"price.bus_back": {"Place du Marché"},
+		"price.option":   {"Repas chaud"},
+		"ledger.rest":    nil,
+	}
+	for _, key := range d.loc.Keys() {
+		if _, known := used[key]; !known && strings.HasPrefix(key, "price.") {
+			t.Errorf("%s is not tried here", key)
+		}
+	}
+	for key, args := range used {
+		got := d.label(ledger.InvoiceLine{Label: key, Args: args})
+		if got == key || strings.Contains(got, "%") || strings.Contains(got, "price.") || strings.Contains(got, "ledger.") {
+			t.Errorf("the line %s reads %q", key, got)
+		}
+		for _, a := range args {
+			if !strings.Contains(got, a) {
+				t.Errorf("the line %s reads %q, without %q", key, got, a)
+			}
+		}
+	}
+	if got, want := d.label(ledger.InvoiceLine{Label: "Réduction de 50 %, article 7"}), "Réduction de 50 %, article 7"; got != want {
+		t.Errorf("words of a regulation read %q, want %q", got, want)
+	}
+	// What is drawn is what label says: the key and the words give the same bytes.
+	keyed, plain := invoice(), invoice()
+	keyed.Content.Lines[0] = ledger.InvoiceLine{Label: "price.formula", Args: []string{"Cirque", "Demi-journée"}, Cents: 6000}
+	plain.Content.Lines[0] = ledger.InvoiceLine{Label: d.label(keyed.Content.Lines[0]), Cents: 6000}
+	a, err1 := InvoicePDF(keyed)
+	b, err2 := InvoicePDF(plain)
+	if err1 != nil || err2 != nil || !bytes.Equal(a, b) {
+		t.Errorf("the page does not show the words of the line (%v, %v)", err1, err2)
+	}
 }
 
 // TestInvoiceOfManyLines draws a paid invoice over several pages: the headings and the total must not be lost.
