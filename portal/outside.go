@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"ribambelle/internal/account"
+	"ribambelle/internal/bank"
 )
 
 // Everything here is wrapped around the router from outside: gorilla/mux runs its own middleware neither for a 404, nor
@@ -19,6 +20,8 @@ import (
 const (
 	// bodyLimit bounds what a form may send; nothing of ours comes near it.
 	bodyLimit = 256 << 10
+	// fileLimit bounds the files of the bank, with the form around them.
+	fileLimit = bank.MaxFile + 64<<10
 	// answerWithin bounds the work for one request; what takes longer is a job.
 	answerWithin = 20 * time.Second
 )
@@ -76,9 +79,17 @@ func (s *server) outside(inner http.Handler) http.Handler {
 		}()
 		s.headers(rec.Header())
 		rec.Header().Set("X-Request-Id", sc.reference)
-		r.Body = http.MaxBytesReader(rec, r.Body, bodyLimit)
+		r.Body = http.MaxBytesReader(rec, r.Body, limitOf(r))
 		inner.ServeHTTP(rec, r)
 	})
+}
+
+// limitOf returns how many bytes a request may send. Nobody reads them before the route knows who asks.
+func limitOf(r *http.Request) int64 {
+	if r.URL.Path == bankPath {
+		return fileLimit
+	}
+	return bodyLimit
 }
 
 // headers sets what every answer carries. Nothing comes from elsewhere and no inline script or style runs; a provider's

@@ -163,6 +163,13 @@ func (s *server) staff(r *http.Request, title, current string) (staffPage, staff
 	entry("/gestion/inscriptions?state=waitlisted", "staff.nav.waiting", q.Waiting)
 	entry("/gestion/inscriptions?state=sheet", "staff.nav.sheets", 0)
 	entry("/gestion/taches", "staff.nav.tasks", q.Tasks)
+	if s.can(r, mayBank) {
+		waiting, err := s.bank().Waiting(r.Context())
+		if err != nil {
+			return p, q, err
+		}
+		entry(bankPath, "bank.nav", waiting)
+	}
 	entry("/gestion/stages", "staff.nav.camps", 0)
 	entry("/gestion/odoo", "staff.odoo.page", 0)
 	entry("/gestion/familles", "staff.family.title", 0)

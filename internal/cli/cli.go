@@ -23,7 +23,10 @@ type commands struct {
 		Check odooCheckCommand `cmd:"" help:"Say which Odoo answers, what this user may do there, and what will not work."`
 		Serve odooServeCommand `cmd:"" help:"Run the built-in event module alone, on Odoo's wire."`
 	} `cmd:"" help:"Odoo and its stand-in."`
-	Report  reportCommand  `cmd:"" help:"Make a document, or list the documents there are."`
+	Report reportCommand `cmd:"" help:"Make a document, or list the documents there are."`
+	Bank   struct {
+		Import bankImportCommand `cmd:"" help:"Take in a bank statement and book what is certain."`
+	} `cmd:"" help:"Bank statements."`
 	Remind  remindCommand  `cmd:"" help:"Enqueue the reminders that are due at a time."`
 	Seed    seedCommand    `cmd:"" help:"Make up camps, families and registrations in a demo, in volume."`
 	Staff   staffCommand   `cmd:"" help:"People who work in the office."`
