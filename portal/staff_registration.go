@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -87,13 +88,14 @@ type staffMoney struct {
 	Lines         []staffMoneyLine
 	Balance       ledger.Balance
 	InvoiceID     *uuid.UUID
-	InvoiceNumber *string
+	InvoiceNumber string
 }
 
 type staffMoneyLine struct {
 	Kind   ledger.Kind
 	Cents  civil.Cents
 	Label  string
+	Args   []string `db:"-"`
 	Source string
 	At     time.Time
 }
@@ -163,7 +165,7 @@ func (s *server) staffRegistrationOf(r *http.Request, id uuid.UUID) (*staffRegis
 	if p.StopOut, p.StopBack, err = s.staffStops(ctx, reg); err != nil {
 		return nil, err
 	}
-	if p.Money, err = s.staffMoneyOf(ctx, id); err != nil {
+	if p.Money, err = s.staffMoneyOf(ctx, reg); err != nil {
 		return nil, err
 	}
 	if p.Money != nil && p.Money.Balance.Owed() > 0 {
@@ -223,8 +225,8 @@ func (s *server) staffStops(ctx context.Context, r enrol.Registration) (out, bac
 }
 
 // staffMoneyOf returns what is due for a registration with its lines, nil before anything is due.
-func (s *server) staffMoneyOf(ctx context.Context, id uuid.UUID) (*staffMoney, error) {
-	d, err := ledger.DueOf(ctx, s.DB, id)
+func (s *server) staffMoneyOf(ctx context.Context, r enrol.Registration) (*staffMoney, error) {
+	d, err := ledger.DueOf(ctx, s.DB, r.ID)
 	if problem.Is(err, problem.KindNotFound) {
 		return nil, nil
 	}
@@ -247,8 +249,9 @@ func (s *server) staffMoneyOf(ctx context.Context, id uuid.UUID) (*staffMoney, e
 	if m.Lines, err = pgx.CollectRows(rows, pgx.RowToStructByName[staffMoneyLine]); err != nil {
 		return nil, fmt.Errorf("reading the lines of due %s: %w", d.ID, err)
 	}
+	m.fill(r.PriceDetail)
 	err = s.DB.QueryRow(ctx, `
-		SELECT (SELECT id FROM invoice WHERE due_id = @due), (SELECT content->>'Number' FROM invoice WHERE due_id = @due)`,
+		SELECT (SELECT id FROM invoice WHERE due_id = @due), COALESCE((SELECT content->>'Number' FROM invoice WHERE due_id = @due), '')`,
 		pgx.NamedArgs{"due": d.ID}).Scan(&m.InvoiceID, &m.InvoiceNumber)
 	if err != nil {
 		return nil, fmt.Errorf("reading the invoice of due %s: %w", d.ID, err)
@@ -300,11 +303,24 @@ func (s *server) staffDecisions(ctx context.Context, p *staffRegistrationPage) e
 	return err
 }
 
+// fill gives each charge the words of the price that it comes from: the ledger keeps only what they say.
+func (m *staffMoney) fill(price []enrol.PriceLine) {
+	price = slices.Clone(price)
+	for i := range m.Lines {
+		line := &m.Lines[i]
+		at := slices.IndexFunc(price, func(p enrol.PriceLine) bool { return p.Label == line.Label && p.Cents == line.Cents })
+		if line.Kind == ledger.Charge && at >= 0 {
+			line.Args = price[at].Args
+			price = slices.Delete(price, at, at+1)
+		}
+	}
+}
+
 func (s *server) staffTimeline(ctx context.Context, id uuid.UUID) ([]staffEvent, error) {
 	rows, err := s.DB.Query(ctx, `
 		SELECT e.from_state, e.to_state, e.at, e.actor_kind, e.actor_id, COALESCE(a.name, '') AS actor_name, e.reason
 		FROM registration_event e
-		LEFT JOIN account a ON e.actor_kind = 'account' AND a.id::text = e.actor_id
+		LEFT JOIN account a ON a.id = CASE e.actor_kind WHEN 'account' THEN e.actor_id::uuid END
 		WHERE e.registration_id = @id
 		ORDER BY e.id`,
 		pgx.NamedArgs{"id": id})
