@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -31,7 +32,11 @@ func (s *Syncer) pull(ctx context.Context, full bool, r *Result) error {
 	if err != nil || !due {
 		return err
 	}
-	return s.sweep(ctx, r)
+	if err := s.sweep(ctx, r); !errors.Is(err, errVanished) {
+		return err
+	}
+	s.Log.WarnContext(ctx, "most of what is linked is missing in Odoo; a task says so, and nothing is deleted here")
+	return nil
 }
 
 // taking sorts registrations read in Odoo, page by page, into ours, which are compared, and others', which take places.

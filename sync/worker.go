@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -54,6 +55,9 @@ type worker[T river.JobArgs] struct {
 // Work runs once; an error is tried again with growing pauses.
 func (w *worker[T]) Work(ctx context.Context, j *river.Job[T]) error {
 	r, err := w.run(ctx, j.Args)
+	if errors.Is(err, errVanished) {
+		return job.Permanent(err) // a person decides; the next night tries again
+	}
 	if err != nil {
 		return err
 	}
