@@ -100,8 +100,8 @@ type SignUp struct {
 
 func (v *SignUp) validate() error {
 	var p problem.Fields
+	v.Name = name(&p, v.Name) // in the order of the form
 	v.Email = email(&p, v.Email)
-	v.Name = name(&p, v.Name)
 	v.Locale = language(&p, v.Locale)
 	if code, args := weakness(v.Password, v.Email); code != "" {
 		p.Add("password", code, args...)

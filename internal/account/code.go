@@ -30,18 +30,26 @@ var lifetimes = map[string]time.Duration{
 	PurposeKnown:   48 * time.Hour,
 }
 
-// sendCode makes a code, ends the account's older ones of that purpose, and enqueues the mail.
+// sendCode ends the account's older codes of a purpose and mails a new one.
 func (s *Store) sendCode(ctx context.Context, tx db.Tx, accountID uuid.UUID, purpose string) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE account_code
+		SET expires_at = @now
+		WHERE account_id = @account_id
+		  AND purpose = @purpose
+		  AND used_at IS NULL
+		  AND expires_at > @now`,
+		pgx.NamedArgs{"account_id": accountID, "purpose": purpose, "now": s.Now()})
+	if err != nil {
+		return fmt.Errorf("ending the %s codes of account %s: %w", purpose, accountID, err)
+	}
+	return s.sendAnother(ctx, tx, accountID, purpose)
+}
+
+// sendAnother makes a code beside those that count already, and enqueues its mail.
+func (s *Store) sendAnother(ctx context.Context, tx db.Tx, accountID uuid.UUID, purpose string) error {
 	var id uuid.UUID
 	err := tx.QueryRow(ctx, `
-		WITH older AS (
-			UPDATE account_code
-			SET expires_at = @now
-			WHERE account_id = @account_id
-			  AND purpose = @purpose
-			  AND used_at IS NULL
-			  AND expires_at > @now
-		)
 		INSERT INTO account_code (account_id, purpose, created_at, expires_at)
 		VALUES (@account_id, @purpose, @now, @expires_at)
 		RETURNING id`,

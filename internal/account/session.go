@@ -57,8 +57,9 @@ func hashOf(token string) []byte {
 
 // SignIn opens a session and returns its token, which is stored only as a hash. remoteAddr is the client's address and
 // device what its browser says it is. It returns Invalid for a wrong address or password, without saying which;
-// Forbidden "account.unconfirmed" when both are right but the address is not proved, and then mails the link again;
-// Conflict "account.locked" with the minutes to wait after too many failures; Unavailable when the server is too busy.
+// Forbidden "account.unconfirmed_sent" when both are right but the address is not proved, and then mails the link again,
+// or "account.unconfirmed" when that was done too often already; Conflict "account.locked" with the minutes to wait after
+// too many failures; Unavailable when the server is too busy.
 func (s *Store) SignIn(ctx context.Context, email, password, remoteAddr, device string) (token string, a Account, err error) {
 	email = strings.TrimSpace(email)
 	attempt, err := s.beginAttempt(ctx, email, remoteAddr)
@@ -129,18 +130,23 @@ func (s *Store) SignIn(ctx context.Context, email, password, remoteAddr, device 
 	return token, a, nil
 }
 
-// remindToConfirm mails the link again and returns the answer to who signs in before following it.
+// remindToConfirm mails the link again and returns the answer to who signs in before following it. The link that was
+// mailed before keeps its life: whoever is here knows the password, and often opens the older mail first.
 func (s *Store) remindToConfirm(ctx context.Context, a Account) error {
+	var code string
 	err := s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
-		if allowed, err := s.mailAllowed(ctx, tx, a.Email); err != nil || !allowed {
+		code = "account.unconfirmed"
+		allowed, err := s.mailAllowed(ctx, tx, a.Email)
+		if err != nil || !allowed {
 			return err
 		}
-		return s.sendCode(ctx, tx, a.ID, PurposeConfirm)
+		code = "account.unconfirmed_sent"
+		return s.sendAnother(ctx, tx, a.ID, PurposeConfirm)
 	})
 	if err != nil {
 		return err
 	}
-	return problem.Forbidden("account.unconfirmed")
+	return problem.Forbidden(code)
 }
 
 func (s *Store) openSession(ctx context.Context, tx db.Tx, a Account, device string) (string, error) {
