@@ -98,6 +98,6 @@ func (s *server) staffMoveDo(w http.ResponseWriter, r *http.Request) error {
 		p.Key = key.String()
 		return s.refuse(w, r, "staff/move", f, p)
 	}
-	s.flash(w, "flash.moved")
+	s.flash(w, "flash.moved_by_staff")
 	return seeOther(w, r, "/gestion/inscriptions/"+made.ID.String())
 }
