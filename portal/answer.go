@@ -29,7 +29,16 @@ type errorPage struct {
 	Saved    string
 	Next     string
 	Retry    string // address to try again; "" when that is of no use
+	Action   *page.Link
 }
+
+// offered is an error whose page offers what to do about it: the text of its link and, as key, what to do.
+type offered struct {
+	error
+	url, text, next string // text and next are message keys
+}
+
+func (o *offered) Unwrap() error { return o.error }
 
 // status returns the HTTP status of an error and the key under which its page is told.
 func status(err error) (int, string) {
@@ -62,8 +71,14 @@ func status(err error) (int, string) {
 // fail is the one funnel: every error that a handler returns becomes a page here.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, errSignIn) {
-		s.toSignIn(w, r)
-		return
+		answered, formErr := s.overForm(w, r)
+		if formErr == nil && !answered {
+			s.toSignIn(w, r)
+		}
+		if formErr == nil {
+			return
+		}
+		err = formErr
 	}
 	if errors.Is(err, errDetails) {
 		s.toDetails(w, r)
@@ -95,6 +110,10 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p.Happened, p.Saved, p.Next = l.T("portal.error."+key+".happened"), l.T("portal.error."+key+".saved"), l.T("portal.error."+key+".next")
 	if known := problem.As(err); known != nil && l.Has(known.Code) {
 		p.Happened = told(l, known.Code, known.Args)
+	}
+	var offer *offered
+	if errors.As(err, &offer) {
+		p.Next, p.Action = l.T(offer.next), &page.Link{URL: offer.url, Text: l.T(offer.text)}
 	}
 	if r.Method == http.MethodGet && code >= http.StatusInternalServerError {
 		p.Retry = r.URL.RequestURI()

@@ -3,6 +3,7 @@ package portal
 import (
 	"net/http"
 
+	"ribambelle/internal/problem"
 	"ribambelle/portal/form"
 )
 
@@ -46,7 +47,11 @@ func (s *server) resetDo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := f.Take(s.Account.Reset(r.Context(), f.Text("code"), f.Raw("password"))); err != nil {
+	err = s.Account.Reset(r.Context(), f.Text("code"), f.Raw("password"))
+	if problem.Is(err, problem.KindGone) {
+		return &offered{err, "/mot-de-passe", "portal.reset.again", "portal.reset.dead"}
+	}
+	if err := f.Take(err); err != nil {
 		return err
 	}
 	if !f.OK() {

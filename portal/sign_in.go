@@ -16,8 +16,12 @@ func (s *server) signInNew(w http.ResponseWriter, r *http.Request) error {
 	if a := s.signedIn(r); a != nil {
 		return seeOther(w, r, safeNext(next, home(*a)))
 	}
+	if next == "" {
+		next = wanted(r)
+	}
 	p := s.signPage(r, s.locale(r).T("portal.sign_in.title"), form.New())
 	p.Next = safeNext(next, "")
+	p.why()
 	return s.render(w, r, http.StatusOK, "sign_in", p)
 }
 
@@ -39,12 +43,21 @@ func (s *server) signInCreate(w http.ResponseWriter, r *http.Request) error {
 	if err := f.Take(err); err != nil {
 		return err
 	}
-	if !f.OK() {
+	over := s.underway(r, f)
+	switch {
+	case !f.OK() && over != nil:
+		return s.refuse(w, r, "session_over", f, over)
+	case !f.OK():
 		p := s.signPage(r, s.locale(r).T("portal.sign_in.title"), f)
 		p.Next = safeNext(f.Text("suite"), "")
+		p.why()
 		return s.refuse(w, r, "sign_in", f, p)
 	}
 	http.SetCookie(w, s.cookie(s.cookieName(), token, 0)) // the browser forgets it on closing; the row has its own limits
+	s.forgetWanted(w, r)
+	if over != nil {
+		return s.resume(w, r, a, over)
+	}
 	return seeOther(w, r, safeNext(f.Text("suite"), home(a)))
 }
 

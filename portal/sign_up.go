@@ -2,8 +2,11 @@ package portal
 
 import (
 	"net/http"
+	"net/url"
+	"regexp"
 
 	"ribambelle/internal/account"
+	"ribambelle/internal/problem"
 	"ribambelle/portal/form"
 	"ribambelle/portal/page"
 )
@@ -13,6 +16,7 @@ type signPage struct {
 	page.Base
 	Form *form.Form
 	Next string // where to go afterwards
+	Why  string // message key: why one has to sign in; "" when one chose to
 	Code string // of the mailed link
 }
 
@@ -22,9 +26,57 @@ func (s *server) signPage(r *http.Request, title string, f *form.Form) *signPage
 	return p
 }
 
+// toRegister is the address of the form that asks a camp for a place.
+var toRegister = regexp.MustCompile(`^/stages/[^/]+/(inscription|demande)([?#]|$)`)
+
+// why says what signing in is for.
+func (p *signPage) why() {
+	switch {
+	case toRegister.MatchString(p.Next):
+		p.Why = "portal.sign_in.why_register"
+	case p.Next != "":
+		p.Why = "portal.sign_in.why"
+	}
+}
+
+const (
+	// wantedCookie keeps where a new parent was going while the account is made, in this browser alone.
+	wantedCookie = "suite"
+	wantedKept   = 3600 // seconds
+)
+
+// want keeps an address of ours for after the confirmation.
+func (s *server) want(w http.ResponseWriter, next string) {
+	if next = safeNext(next, ""); next != "" && len(next) < 1000 {
+		http.SetCookie(w, s.cookie(wantedCookie, url.QueryEscape(next), wantedKept))
+	}
+}
+
+// wanted returns what want kept, "" for nothing.
+func wanted(r *http.Request) string {
+	c, err := r.Cookie(wantedCookie)
+	if err != nil {
+		return ""
+	}
+	next, err := url.QueryUnescape(c.Value)
+	if err != nil {
+		return ""
+	}
+	return safeNext(next, "")
+}
+
+// forgetWanted ends what want kept.
+func (s *server) forgetWanted(w http.ResponseWriter, r *http.Request) {
+	if _, err := r.Cookie(wantedCookie); err == nil {
+		http.SetCookie(w, s.cookie(wantedCookie, "", -1))
+	}
+}
+
 // signUpNew shows the form that opens an account.
 func (s *server) signUpNew(w http.ResponseWriter, r *http.Request) error {
-	return s.render(w, r, http.StatusOK, "sign_up", s.signPage(r, s.locale(r).T("portal.sign_up.title"), form.New()))
+	p := s.signPage(r, s.locale(r).T("portal.sign_up.title"), form.New())
+	p.Next = safeNext(r.URL.Query().Get("suite"), "")
+	return s.render(w, r, http.StatusOK, "sign_up", p)
 }
 
 // signUpCreate opens an account; the answer is the same for an address that has one.
@@ -40,8 +92,11 @@ func (s *server) signUpCreate(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !f.OK() {
-		return s.refuse(w, r, "sign_up", f, s.signPage(r, s.locale(r).T("portal.sign_up.title"), f))
+		p := s.signPage(r, s.locale(r).T("portal.sign_up.title"), f)
+		p.Next = safeNext(f.Text("suite"), "")
+		return s.refuse(w, r, "sign_up", f, p)
 	}
+	s.want(w, f.Text("suite"))
 	return seeOther(w, r, "/inscription-compte/envoye")
 }
 
@@ -63,9 +118,17 @@ func (s *server) confirmDo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.Account.Confirm(r.Context(), f.Text("code")); err != nil {
+	_, err = s.Account.Confirm(r.Context(), f.Text("code"))
+	if problem.Is(err, problem.KindGone) {
+		return &offered{err, "/connexion", "portal.sign_in.title", "portal.confirm.dead"}
+	}
+	if err != nil {
 		return err
 	}
 	s.flash(w, "flash.confirmed")
-	return seeOther(w, r, "/connexion")
+	to := "/connexion"
+	if next := wanted(r); next != "" {
+		to += "?suite=" + url.QueryEscape(next)
+	}
+	return seeOther(w, r, to)
 }
