@@ -125,9 +125,22 @@ func TestSheet(t *testing.T) {
 		t.Error("the faulty lines do not say what is wrong")
 	}
 	bad.has(t, "textarea[name=important]", "asthme")
-	// Right, it is kept and confirmed.
-	w.send(path, "version", "0", "has_allergies", "yes", "allergies.0.to", "arachides", "allergies.0.severe", "yes",
-		"emergency.0.name", "Mamy", "emergency.0.phone", "067 55 12 34", "swims", "no").to(t, "/mon-espace/")
+	// Without the answers that an emergency needs it is kept, says what is missing, and does not count.
+	answers := []string{"has_allergies", "yes", "allergies.0.to", "arachides", "allergies.0.severe", "yes", "swims", "no"}
+	w.send(path, append(answers, "version", "0")...).to(t, path)
+	part := w.see(path)
+	part.has(t, ".notice", "Enregistrée, mais pas encore complète : il manque")
+	if part.doc.Find("form[action$=confirmer]").Length() != 0 || b.count(`SELECT count(*) FROM medical_confirmation`) != 0 {
+		t.Error("an incomplete sheet can be confirmed")
+	}
+	forced := w.send(path+"/confirmer", "version", "1")
+	forced.has(t, "[id=f-has_diet-error]", "Dites s’il y a un régime")
+	forced.has(t, "#f-emergency", "Donnez une personne à appeler")
+	w.see("/mon-espace/").has(t, ".tag.wait", "à compléter")
+	// Complete, it is kept and confirmed.
+	answers = append(answers, "has_diseases", "no", "takes_medication", "no", "has_diet", "no", "allow_care", "yes",
+		"emergency.0.name", "Mamy", "emergency.0.phone", "067 55 12 34")
+	w.send(path, append(answers, "version", "1")...).to(t, "/mon-espace/")
 	w.see("/mon-espace/").has(t, ".tag.ok", "remplie")
 	v, _, err := b.config.Medical.ReadAsGuardian(context.Background(), a.ID, f.guardian.ID, f.child.ID)
 	if err != nil {
@@ -137,15 +150,31 @@ func TestSheet(t *testing.T) {
 		t.Error("the sheet is not what was typed")
 	}
 	// Nothing changed: one tap.
-	w.send(path+"/confirmer", "version", "1").to(t, "/mon-espace/")
+	w.send(path+"/confirmer", "version", "2").to(t, "/mon-espace/")
 	if n := b.count(`SELECT count(*) FROM medical_confirmation`); n != 2 {
 		t.Errorf("%d confirmations, want 2", n)
 	}
-	// The other parent saved meanwhile: what was typed is shown again, nothing is overwritten.
-	stale := w.send(path, "version", "0", "remarks", "vieille version")
-	stale.has(t, "textarea[name=remarks]", "vieille version")
-	if stale.StatusCode != http.StatusUnprocessableEntity || b.count(`SELECT max(version) FROM medical_sheet`) != 1 {
+	// The other parent saved meanwhile: the newest version is shown with what was typed beside it, nothing is overwritten.
+	stale := w.send(path, append(answers, "version", "1", "remarks", "vieille version")...)
+	stale.has(t, ".notice dl", "vieille version")
+	if stale.StatusCode != http.StatusConflict || b.count(`SELECT max(version) FROM medical_sheet`) != 2 {
 		t.Errorf("a stale sheet answers %d", stale.StatusCode)
+	}
+	if v, _ := stale.doc.Find("form.sheet [name=version]").Attr("value"); v != "2" || stale.text("form.sheet textarea[name=remarks]") != "" {
+		t.Errorf("the form does not show the newest version, but %s", v)
+	}
+	// What was typed can be taken up again on top of the newest version, and then be saved.
+	var mine []string
+	stale.doc.Find(".notice form input").Each(func(_ int, s *goquery.Selection) {
+		name, _ := s.Attr("name")
+		value, _ := s.Attr("value")
+		mine = append(mine, name, value)
+	})
+	again := w.send(path, append(mine, "plus", "mine")...)
+	again.has(t, "form.sheet textarea[name=remarks]", "vieille version")
+	w.send(path, mine...).to(t, "/mon-espace/")
+	if v, _, err := b.config.Medical.ReadAsGuardian(context.Background(), a.ID, f.guardian.ID, f.child.ID); err != nil || v.Version != 3 || v.Remarks != "vieille version" {
+		t.Errorf("got version %d and %v, want what was typed as the third", v.Version, err)
 	}
 	w.see(path+"/lectures").has(t, "table", "vous")
 }
@@ -160,6 +189,7 @@ func TestFilledSheetSurvivesTheForm(t *testing.T) {
 		TakesMedication: medical.Yes, Medications: []medical.Medication{{Name: "Ventolin", When: "matin", Alone: medical.Yes}},
 		HasDiseases: medical.No, Tetanus: medical.Yes, TetanusLast: civil.NewDate(2024, 5, 6), Comforter: "lapin",
 		Doctor: medical.Doctor{Name: "Dr Maes", Phone: "+3267551234"}, PickUp: []medical.Person{{Name: "Papy"}}, AllowPhoto: medical.No,
+		HasDiet: medical.No, AllowCare: medical.Yes,
 	}
 	if err := b.config.Medical.Save(context.Background(), a.ID, f.guardian.ID, f.child.ID, want); err != nil {
 		t.Fatal(err)

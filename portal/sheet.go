@@ -2,6 +2,9 @@ package portal
 
 import (
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 
 	"ribambelle/internal/household"
 	"ribambelle/internal/medical"
@@ -19,6 +22,12 @@ type sheetPage struct {
 	Lines  map[string][]int // indexes of the lines shown of each list
 	YesNo  []choice
 	Next   string
+
+	Missing []string // what the kept version lacks to count, as input names
+
+	Newer bool        // another guardian saved while this one typed: the form holds the newest version
+	Typed []sheetRow  // then what this one had written otherwise
+	Mine  [][2]string // and all of it, as inputs, to go on from it
 }
 
 func (s *server) sheetPage(r *http.Request, f *form.Form, c household.Child, v medical.Sheet, next string) *sheetPage {
@@ -55,10 +64,14 @@ func (s *server) sheetEdit(w http.ResponseWriter, r *http.Request) error {
 	fillSheet(f, v)
 	p := s.sheetPage(r, f, c, v, r.URL.Query().Get("suite"))
 	p.Status = status
+	if status.Version > 0 {
+		p.Missing = v.Missing()
+	}
 	return s.render(w, r, http.StatusOK, "sheet", p)
 }
 
-// sheetSave keeps a new version of the sheet, which also confirms it; or shows more empty lines of a list.
+// sheetSave keeps a new version of the sheet, which confirms it when it is complete; or shows more empty lines of a
+// list. When another guardian saved meanwhile it shows the newest version beside what was typed.
 func (s *server) sheetSave(w http.ResponseWriter, r *http.Request) error {
 	g, c, err := s.ofChild(r)
 	if err != nil {
@@ -76,9 +89,8 @@ func (s *server) sheetSave(w http.ResponseWriter, r *http.Request) error {
 	}
 	if f.OK() {
 		err := s.Medical.Save(r.Context(), g.account.ID, g.guardian.ID, c.ID, v)
-		if p := problem.As(err); p != nil && p.Kind == problem.KindConflict {
-			// The other parent saved meanwhile: what was typed stays, and is said to be on top of an older version.
-			err = problem.Invalid(p.Code, p.Args...)
+		if problem.Is(err, problem.KindConflict) {
+			return s.sheetNewer(w, r, g, c, v, f.Text("suite"))
 		}
 		if err := f.Take(err); err != nil {
 			return err
@@ -88,8 +100,51 @@ func (s *server) sheetSave(w http.ResponseWriter, r *http.Request) error {
 		fillSheet(f, v)
 		return s.refuse(w, r, "sheet", f, s.sheetPage(r, f, c, v, f.Text("suite")))
 	}
+	if len(v.Missing()) > 0 { // the page says what
+		to := "/mon-espace/enfants/" + c.ID.String() + "/fiche-medicale"
+		if next := safeNext(f.Text("suite"), ""); next != "" {
+			to += "?" + url.Values{"suite": {next}}.Encode()
+		}
+		return seeOther(w, r, to)
+	}
 	s.flash(w, "flash.sheet")
 	return seeOther(w, r, safeNext(f.Text("suite"), "/mon-espace/"))
+}
+
+// sheetNewer shows the newest version in the form, and what was typed on top of an older one beside it.
+func (s *server) sheetNewer(w http.ResponseWriter, r *http.Request, g parent, c household.Child, typed medical.Sheet, next string) error {
+	newest, status, err := s.Medical.ReadAsGuardian(r.Context(), g.account.ID, g.guardian.ID, c.ID)
+	if err != nil {
+		return err
+	}
+	f := form.New()
+	fillSheet(f, newest)
+	p := s.sheetPage(r, f, c, newest, next)
+	p.Newer = true
+	typed.Version = newest.Version
+	l := s.locale(r)
+	now := map[string]string{}
+	for _, row := range sheetRows(l, newest) {
+		now[row.Label] = row.Value
+	}
+	for _, row := range sheetRows(l, typed) {
+		if row.Value != now[row.Label] {
+			p.Typed = append(p.Typed, row)
+		}
+	}
+	mine := form.New()
+	fillSheet(mine, typed)
+	for name, values := range mine.Values() {
+		if values[0] != "" {
+			p.Mine = append(p.Mine, [2]string{name, values[0]})
+		}
+	}
+	if p.Next != "" {
+		p.Mine = append(p.Mine, [2]string{"suite", p.Next})
+	}
+	slices.SortFunc(p.Mine, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
+	p.Status = medical.Status{Version: 0, SavedAt: status.SavedAt} // nothing to confirm before it was read
+	return s.render(w, r, http.StatusConflict, "sheet", p)
 }
 
 // sheetConfirm says that nothing changed since the version that was shown.
@@ -103,11 +158,35 @@ func (s *server) sheetConfirm(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	version, _ := f.Int("version")
-	if err := s.Medical.Confirm(r.Context(), g.account.ID, g.guardian.ID, c.ID, version); err != nil {
+	err = s.Medical.Confirm(r.Context(), g.account.ID, g.guardian.ID, c.ID, version)
+	if problem.Is(err, problem.KindInvalid) || problem.Is(err, problem.KindConflict) {
+		return s.sheetAgain(w, r, g, c, f, err)
+	}
+	if err != nil {
 		return err
 	}
 	s.flash(w, "flash.sheet_confirmed")
 	return seeOther(w, r, safeNext(f.Text("suite"), "/mon-espace/"))
+}
+
+// sheetAgain shows the newest version with what keeps it from being confirmed: missing answers, or that it is newer than
+// the one that was shown.
+func (s *server) sheetAgain(w http.ResponseWriter, r *http.Request, g parent, c household.Child, sent *form.Form, why error) error {
+	v, status, err := s.Medical.ReadAsGuardian(r.Context(), g.account.ID, g.guardian.ID, c.ID)
+	if err != nil {
+		return err
+	}
+	f := form.New()
+	fillSheet(f, v)
+	if p := problem.As(why); p.Kind == problem.KindConflict {
+		why = problem.Invalid(p.Code, p.Args...)
+	}
+	if err := f.Take(why); err != nil {
+		return err
+	}
+	p := s.sheetPage(r, f, c, v, sent.Text("suite"))
+	p.Status = status
+	return s.refuse(w, r, "sheet", f, p)
 }
 
 // accessesPage lists who read a child's sheet.

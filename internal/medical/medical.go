@@ -49,7 +49,7 @@ var Purposes = []string{PurposeGuardian, PurposeLeader, PurposeRegister, Purpose
 type Status struct {
 	Version     int        // 0: no sheet yet
 	SavedAt     *time.Time // of that version
-	ConfirmedAt *time.Time // of its last confirmation; saving is one
+	ConfirmedAt *time.Time // of its last confirmation, nil for none; saving a complete version is one
 }
 
 // FreshOn reports whether the sheet counts for a camp that begins on a day: its newest version was confirmed at most
@@ -63,9 +63,10 @@ func sealedAt(childID uuid.UUID, version int) string {
 	return fmt.Sprintf("medical_sheet.sealed:%s:%d", childID, version)
 }
 
-// Save keeps the sheet as the child's newest version and confirms it. The guardian needs RightMedical: NotFound and
-// Forbidden come as household gives them. It returns Invalid with every faulty input, and Conflict when a newer
-// version than sheet.Version was saved meanwhile. The same content again makes no new version: it confirms.
+// Save keeps the sheet as the child's newest version and, when no answer is Missing, confirms it; an incomplete one is
+// kept for the family to go on with, and counts for nothing. The guardian needs RightMedical: NotFound and Forbidden
+// come as household gives them. It returns Invalid with every faulty input, and Conflict when a newer version than
+// sheet.Version was saved meanwhile. The same content again makes no new version: it confirms.
 func (s *Store) Save(ctx context.Context, accountID, guardianID, childID uuid.UUID, sheet Sheet) error {
 	invalid := sheet.validate(civil.DateOf(s.Now(), civil.Brussels))
 	return s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
@@ -89,7 +90,7 @@ func (s *Store) Save(ctx context.Context, accountID, guardianID, childID uuid.UU
 				return err
 			}
 			if same {
-				return s.confirm(ctx, tx, accountID, childID, current)
+				return s.settle(ctx, tx, accountID, childID, current, sheet)
 			}
 		}
 		if sheet.Version != current.Version {
@@ -109,12 +110,22 @@ func (s *Store) Save(ctx context.Context, accountID, guardianID, childID uuid.UU
 		if err != nil {
 			return fmt.Errorf("saving the sheet of child %s: %w", childID, err)
 		}
-		return s.confirm(ctx, tx, accountID, childID, next)
+		return s.settle(ctx, tx, accountID, childID, next, sheet)
 	})
 }
 
+// settle confirms what was just saved if it is complete, and otherwise only notes that it was saved.
+func (s *Store) settle(ctx context.Context, tx db.Tx, accountID, childID uuid.UUID, r row, sheet Sheet) error {
+	if len(sheet.Missing()) == 0 {
+		return s.confirm(ctx, tx, accountID, childID, r)
+	}
+	return audit.Record(ctx, tx, audit.Account(accountID), "medical.kept", "child", childID.String(),
+		map[string]any{"version": r.Version})
+}
+
 // Confirm says that nothing has changed since version, the one that the guardian has seen. It needs RightMedical. It
-// returns NotFound when there is no sheet, Conflict when a newer version was saved meanwhile.
+// returns NotFound when there is no sheet, Conflict when a newer version was saved meanwhile, and Invalid with every
+// missing answer when the sheet is not complete.
 func (s *Store) Confirm(ctx context.Context, accountID, guardianID, childID uuid.UUID, version int) error {
 	return s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		if err := s.guard(ctx, tx, guardianID, childID); err != nil {
@@ -128,6 +139,13 @@ func (s *Store) Confirm(ctx context.Context, accountID, guardianID, childID uuid
 			return problem.NotFound("medical.no_sheet")
 		case current.Version != version:
 			return problem.Conflict("medical.changed_meanwhile")
+		}
+		sheet, err := s.open(childID, current)
+		if err != nil {
+			return err
+		}
+		if err := sheet.incomplete(); err != nil {
+			return err
 		}
 		return s.confirm(ctx, tx, accountID, childID, current)
 	})

@@ -176,7 +176,7 @@ func TestConfirm(t *testing.T) {
 	t.Parallel()
 	s, b := setup(t)
 	wantProblem(t, s.Confirm(t.Context(), b.account, b.mother, b.child, 0), problem.KindNotFound, "medical.no_sheet")
-	if err := s.Save(t.Context(), b.account, b.mother, b.child, medical.Sheet{Remarks: "secret"}); err != nil {
+	if err := s.Save(t.Context(), b.account, b.mother, b.child, calm()); err != nil {
 		t.Fatal(err)
 	}
 	b.pass(24 * time.Hour)
@@ -310,14 +310,14 @@ func TestEveryReadingIsLogged(t *testing.T) {
 func TestAlerts(t *testing.T) {
 	t.Parallel()
 	s, b := setup(t)
-	calm, unknown := b.addChild(t), b.addChild(t)
+	quiet, unknown := b.addChild(t), b.addChild(t)
 	no := medical.Sheet{HasAllergies: medical.No, HasDiseases: medical.No, TakesMedication: medical.No}
-	for child, sheet := range map[uuid.UUID]medical.Sheet{b.child: full(), calm: no} {
+	for child, sheet := range map[uuid.UUID]medical.Sheet{b.child: full(), quiet: no} {
 		if err := s.Save(t.Context(), b.account, b.mother, child, sheet); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, err := s.Alerts(t.Context(), audit.Command("test"), []uuid.UUID{b.child, calm, unknown}, medical.PurposeLeader)
+	got, err := s.Alerts(t.Context(), audit.Command("test"), []uuid.UUID{b.child, quiet, unknown}, medical.PurposeLeader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,13 +326,13 @@ func TestAlerts(t *testing.T) {
 			Known: true, Severe: true, Important: "secret epilepsy", Allergies: []string{"secret peanuts", "secret pollen"},
 			Diseases: []string{"secret asthma"}, Medications: []string{"secret pill"}, Diet: "secret no pork", Avoid: "secret diving",
 		},
-		calm:    {Known: true, Unsaid: []string{"has_diet"}},
+		quiet:   {Known: true, Unsaid: []string{"has_diet"}},
 		unknown: {},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("alerts (-want +got):\n%s", diff)
 	}
-	for child, any := range map[uuid.UUID]bool{b.child: true, calm: true, unknown: true} {
+	for child, any := range map[uuid.UUID]bool{b.child: true, quiet: true, unknown: true} {
 		if got[child].Any() != any {
 			t.Errorf("alert of %s: got any %v, want %v", child, got[child].Any(), any)
 		}
@@ -365,7 +365,15 @@ func TestFresh(t *testing.T) {
 	if fresh(730) {
 		t.Error("no sheet is fresh")
 	}
-	sheet := medical.Sheet{Remarks: "secret"}
+	// What is kept without being complete counts for nothing.
+	if err := s.Save(t.Context(), b.account, b.mother, b.child, medical.Sheet{Remarks: "secret"}); err != nil {
+		t.Fatal(err)
+	}
+	if fresh(730) {
+		t.Error("an incomplete sheet is fresh")
+	}
+	sheet := calm()
+	sheet.Version = 1
 	if err := s.Save(t.Context(), b.account, b.mother, b.child, sheet); err != nil {
 		t.Fatal(err)
 	}
@@ -373,14 +381,14 @@ func TestFresh(t *testing.T) {
 		t.Errorf("confirmed on the 4th of January: fresh for %d days %v, for one less %v, want true and false", days, fresh(days), fresh(days-1))
 	}
 	b.pass(time.Minute) // the 5th in Brussels, still the 4th in UTC
-	if err := s.Confirm(t.Context(), b.account, b.mother, b.child, 1); err != nil {
+	if err := s.Confirm(t.Context(), b.account, b.mother, b.child, 2); err != nil {
 		t.Fatal(err)
 	}
 	if days := begin.Sub(civil.NewDate(2027, 1, 5)); !fresh(days) || fresh(days-1) {
 		t.Error("the day of a confirmation is not the one of Brussels")
 	}
 	// A confirmation counts for the version that was confirmed: a newer one that nobody confirmed is not fresh.
-	_, err := b.db.Exec(t.Context(), `INSERT INTO medical_sheet (child_id, version, sealed, account_id) VALUES ($1, 2, '', $2)`, b.child, b.account)
+	_, err := b.db.Exec(t.Context(), `INSERT INTO medical_sheet (child_id, version, sealed, account_id) VALUES ($1, 3, '', $2)`, b.child, b.account)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -448,5 +456,66 @@ func TestAppendOnly(t *testing.T) {
 				t.Errorf("%s was allowed", act)
 			}
 		}
+	}
+}
+
+// TestIncomplete: a sheet that leaves open what an emergency needs is kept, and confirmed by no way.
+func TestIncomplete(t *testing.T) {
+	t.Parallel()
+	s, b := setup(t)
+	empty := medical.Sheet{}
+	if err := s.Save(t.Context(), b.account, b.mother, b.child, empty); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Confirm(t.Context(), b.account, b.mother, b.child, 1)
+	wantProblem(t, err, problem.KindInvalid, "form.invalid")
+	var got []string
+	for _, f := range problem.As(err).Fields {
+		if f.Code != "medical.missing."+f.Name {
+			t.Errorf("%s says %s", f.Name, f.Code)
+		}
+		got = append(got, f.Name)
+	}
+	want := []string{"has_allergies", "has_diseases", "takes_medication", "has_diet", "emergency", "allow_care"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("missing (-want +got):\n%s", diff)
+	}
+	statuses, err := medical.Statuses(t.Context(), b.db, []uuid.UUID{b.child})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st := statuses[b.child]; st.Version != 1 || st.SavedAt == nil || st.ConfirmedAt != nil {
+		t.Errorf("got version %d, saved %v, confirmed %v, want kept and not confirmed", st.Version, st.SavedAt, st.ConfirmedAt)
+	}
+	if sheet, n := calm(), b.count(t, "medical_confirmation"); n != 0 || sheet.Missing() != nil {
+		t.Errorf("%d confirmations; the quiet sheet misses %v", n, sheet.Missing())
+	}
+	// Each of the answers alone is enough to keep it from counting; a doctor's number stands in for someone to call.
+	for name, leave := range map[string]func(*medical.Sheet){
+		"has_allergies":    func(v *medical.Sheet) { v.HasAllergies = medical.Unsaid },
+		"has_diseases":     func(v *medical.Sheet) { v.HasDiseases = medical.Unsaid },
+		"takes_medication": func(v *medical.Sheet) { v.TakesMedication = medical.Unsaid },
+		"has_diet":         func(v *medical.Sheet) { v.HasDiet = medical.Unsaid },
+		"emergency":        func(v *medical.Sheet) { v.Emergency = []medical.Person{{}} },
+		"allow_care":       func(v *medical.Sheet) { v.AllowCare = medical.Unsaid },
+	} {
+		v := calm()
+		leave(&v)
+		if diff := cmp.Diff([]string{name}, v.Missing()); diff != "" {
+			t.Errorf("without %s (-want +got):\n%s", name, diff)
+		}
+	}
+	doctor := calm()
+	doctor.Emergency, doctor.Doctor = nil, medical.Doctor{Name: "secret", Phone: "+3264111111"}
+	if doctor.Missing() != nil {
+		t.Errorf("with a doctor to call, %v is missing", doctor.Missing())
+	}
+}
+
+// calm is the least sheet that is complete: nothing to report, and someone to call.
+func calm() medical.Sheet {
+	return medical.Sheet{
+		HasAllergies: medical.No, HasDiseases: medical.No, TakesMedication: medical.No, HasDiet: medical.No, AllowCare: medical.Yes,
+		Emergency: []medical.Person{{Name: "secret", Phone: "+32475111111"}},
 	}
 }

@@ -32,7 +32,7 @@ func FreshSQL(child, campBegin, sheetDays string) string {
 }
 
 // Fresh reports whether the child's sheet counts for a camp that begins on a day: its newest version was confirmed, at
-// most sheetDays days before that day. Saving a version confirms it. It reads no medical value, so it is not logged.
+// most sheetDays days before that day. Saving a complete version confirms it. It reads no medical value, so it is not logged.
 func Fresh(ctx context.Context, q db.Querier, childID uuid.UUID, campBegin civil.Date, sheetDays int) (bool, error) {
 	var fresh bool
 	err := q.QueryRow(ctx, `SELECT `+FreshSQL("@child_id::uuid", "@begin::date", "@days::int"),

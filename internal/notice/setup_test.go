@@ -182,10 +182,13 @@ func (b *bundle) only(t *testing.T, code string) {
 	b.sql(t, `UPDATE reminder_rule SET enabled = code = $1`, code)
 }
 
-// fresh saves a child's medical sheet, which confirms it.
+// fresh saves a child's complete medical sheet, which confirms it.
 func (b *bundle) fresh(t *testing.T, f enroltest.Family, child int) {
 	t.Helper()
-	if err := b.Medical.Save(t.Context(), f.Account, f.Guardian.ID, f.Children[child].ID, medical.Sheet{Remarks: "hypersensible-au-latex"}); err != nil {
+	if err := b.Medical.Save(t.Context(), f.Account, f.Guardian.ID, f.Children[child].ID, medical.Sheet{
+		HasAllergies: medical.No, HasDiseases: medical.No, TakesMedication: medical.No, HasDiet: medical.No, AllowCare: medical.Yes,
+		Doctor: medical.Doctor{Name: "Dr Maes", Phone: "+3267551234"}, Remarks: "hypersensible-au-latex",
+	}); err != nil {
 		t.Fatal(err)
 	}
 }

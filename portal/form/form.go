@@ -70,6 +70,9 @@ func (f *Form) Text(name string) string {
 	return strings.TrimSpace(strings.NewReplacer("\r\n", "\n", "\r", "\n", "\x00", "").Replace(v))
 }
 
+// Values returns everything the form holds, as typed.
+func (f *Form) Values() url.Values { return f.values }
+
 // All returns every value of name: boxes that were ticked.
 func (f *Form) All(name string) []string {
 	var all []string
