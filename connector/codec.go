@@ -99,7 +99,7 @@ func outgoingOther(v reflect.Value) (any, error) {
 		if v.Uint() > math.MaxInt32 {
 			return nil, errTooWide
 		}
-		return int64(v.Uint()), nil //nolint:gosec // Bounded on the line above.
+		return int64(v.Uint()), nil
 	case reflect.Float32, reflect.Float64:
 		return outgoing(v.Float())
 	case reflect.Slice, reflect.Array:

@@ -37,8 +37,10 @@ func newFake(t *testing.T) *fake {
 	return f
 }
 
-var methodCall = regexp.MustCompile(`<methodName>([^<]*)</methodName>`)
-var stringParam = regexp.MustCompile(`<param><value><string>([^<]*)</string></value></param>`)
+var (
+	methodCall  = regexp.MustCompile(`<methodName>([^<]*)</methodName>`)
+	stringParam = regexp.MustCompile(`<param><value><string>([^<]*)</string></value></param>`)
+)
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b, err := io.ReadAll(r.Body)

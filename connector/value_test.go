@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -109,7 +110,7 @@ func TestRowFields(t *testing.T) {
 		t.Error("an asked field that does not come is no error")
 	}
 	first := r.err
-	if r.integer("asked"); r.err != first {
+	if r.integer("asked"); !errors.Is(r.err, first) {
 		t.Error("the first misfit is not kept")
 	}
 }

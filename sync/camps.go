@@ -261,7 +261,7 @@ func (s *Syncer) applyEvent(ctx context.Context, ref reference, e connector.Even
 		})
 	}
 	if e.End.Before(e.Begin) || e.Begin.IsZero() {
-		s.Log.Warn("an event without usable dates is left out", "event", e.ID)
+		s.Log.WarnContext(ctx, "an event without usable dates is left out", "event", e.ID)
 		return false, nil
 	}
 	var known *uuid.UUID

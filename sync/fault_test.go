@@ -156,7 +156,7 @@ func TestServerRestarts(t *testing.T) {
 	if b.pool == nil {
 		t.Skip("a real server is not restarted")
 	}
-	event, c := b.open(t, "Redémarrage", map[string]any{"seats_max": 20})
+	event, c := b.open(t, "Panne de courant", map[string]any{"seats_max": 20})
 	b.Ask(t, b.Family(t, 1), 0, c)
 	p.Down(true)
 	for range 3 {

@@ -249,7 +249,7 @@ func (p *Proxy) answer(w http.ResponseWriter, r *http.Request, f Fault, status i
 
 // pass carries a call to the server, whatever becomes of the caller.
 func (p *Proxy) pass(r *http.Request, upstream string, body []byte) (int, []byte, error) {
-	req, err := http.NewRequest(http.MethodPost, upstream+r.URL.Path, bytes.NewReader(body)) //nolint:noctx // the server works on when the caller is gone
+	req, err := http.NewRequest(http.MethodPost, upstream+r.URL.Path, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}
