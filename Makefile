@@ -32,7 +32,11 @@ e2e-odoo: install-test ## the chain on a real Odoo: ODOO_URL=… ODOO_DB=… ODO
 
 .PHONY: proof
 proof: install-test ## 500 guardians race for 24 places and the bus through two processes; a naive grant overbooks
-	$(GO) test -count=1 -timeout 30m ./e2e/proof -guardians 500 -places 24 -seats 10 -late 100
+	$(GO) test -count=1 -v -timeout 30m ./e2e/proof -guardians 500 -places 24 -seats 10 -late 100
+
+.PHONY: bench-queries
+bench-queries: install-test ## what the pages ask of the database on 20,000 registrations: plans and times
+	$(GO) test -count=1 -v -timeout 15m ./portal -run TestNoPageReadsATableWhole -scale 20000
 
 .PHONY: proof-crash
 proof-crash: install-test ## kill -9 fifty times under load, then compare the books of every side

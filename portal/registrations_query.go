@@ -147,7 +147,7 @@ func (s *server) timelines(ctx context.Context, g parent, list []myRegistration)
 		    ELSE 'service'
 		  END AS actor
 		FROM registration_event e
-		LEFT JOIN account a ON e.actor_kind = 'account' AND a.id::text = e.actor_id
+		LEFT JOIN account a ON a.id = CASE e.actor_kind WHEN 'account' THEN e.actor_id::uuid END
 		WHERE e.registration_id = ANY(@ids)
 		ORDER BY e.registration_id, e.id`,
 		pgx.NamedArgs{"ids": ids, "account": g.account.ID.String()})

@@ -252,7 +252,7 @@ func (s *server) campHistory(ctx context.Context, p *staffCampPage) error {
 	rows, err := s.DB.Query(ctx, `
 		SELECT e.at, e.actor_kind, e.actor_id, COALESCE(a.name, '') AS actor_name, e.action
 		FROM audit e
-		LEFT JOIN account a ON e.actor_kind = 'account' AND a.id::text = e.actor_id
+		LEFT JOIN account a ON a.id = CASE e.actor_kind WHEN 'account' THEN e.actor_id::uuid END
 		WHERE e.subject_kind = 'camp'
 		  AND e.subject_id = @camp
 		ORDER BY e.id DESC

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -91,15 +92,20 @@ func (s *server) staffSearch(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, r, http.StatusOK, "staff/search", p)
 }
 
-// findPeople compares every name with the words that were typed. A commune has thousands of names, not millions: this
-// takes milliseconds, and needs no extension of the database.
+// findPeople finds the people whose names are like the words that were typed, slips of the pen included.
 func (s *server) findPeople(ctx context.Context, p *staffSearchPage, words []string) error {
+	named, args, err := s.likeNames(ctx, words)
+	if err != nil {
+		return err
+	}
 	rows, err := s.DB.Query(ctx, `
 		SELECT k.id, k.first_name, k.last_name, k.birth_date,
 		  (SELECT count(*)::int FROM registration r WHERE r.child_id = k.id
 		   AND r.state IN ('submitted', 'to_validate', 'validated', 'awaiting_payment', 'waitlisted', 'offered', 'confirmed')) AS open
 		FROM child k
-		WHERE k.merged_into IS NULL`)
+		WHERE k.merged_into IS NULL
+		  AND `+strings.ReplaceAll(named, "name_key", "k.name_key")+`
+		LIMIT @most`, args)
 	if err != nil {
 		return fmt.Errorf("searching the children: %w", err)
 	}
@@ -118,24 +124,35 @@ func (s *server) findPeople(ctx context.Context, p *staffSearchPage, words []str
 	})
 	p.Children = p.Children[:min(len(p.Children), mostFound)]
 
+	phone := digits(p.Query)
+	of := "(" + strings.ReplaceAll(named, "name_key", "g.name_key") + ")"
+	if len(phone) >= 6 {
+		of = "(" + of + " OR g.phone <> '' AND reverse(g.phone) LIKE @phone_end)"
+		args["phone_end"] = reversed(strings.TrimPrefix(phone, "0")) + "%"
+	}
+	args["today"] = s.today()
 	rows, err = s.DB.Query(ctx, `
+		WITH found AS MATERIALIZED (
+		  SELECT g.id, g.first_name, g.last_name, g.phone, g.city
+		  FROM guardian g
+		  WHERE g.merged_into IS NULL
+		    AND `+of+`
+		  LIMIT @most
+		)
 		SELECT g.id, g.first_name, g.last_name, g.phone, g.city,
 		  array_remove(array_agg(k.id ORDER BY k.first_name, k.id), NULL) AS child_ids,
 		  array_remove(array_agg(k.first_name || ' ' || k.last_name ORDER BY k.first_name, k.id), NULL) AS children
-		FROM guardian g
+		FROM found g
 		LEFT JOIN guardianship l
 		  ON l.guardian_id = g.id
 		  AND l.valid_from <= @today
 		  AND (l.valid_until IS NULL OR l.valid_until >= @today)
 		LEFT JOIN child k ON k.id = l.child_id
-		WHERE g.merged_into IS NULL
-		GROUP BY g.id`,
-		pgx.NamedArgs{"today": s.today()})
+		GROUP BY g.id, g.first_name, g.last_name, g.phone, g.city`, args)
 	if err != nil {
 		return fmt.Errorf("searching the adults: %w", err)
 	}
 	var g foundGuardian
-	phone := digits(p.Query)
 	_, err = pgx.ForEachRow(rows, []any{&g.ID, &g.FirstName, &g.LastName, &g.Phone, &g.City, &g.ChildIDs, &g.Children}, func() error {
 		g.score = score(words, foldWords(g.FirstName+" "+g.LastName))
 		if g.score < 0 && len(phone) >= 6 && strings.HasSuffix(digits(g.Phone), strings.TrimPrefix(phone, "0")) {
@@ -156,6 +173,64 @@ func (s *server) findPeople(ctx context.Context, p *staffSearchPage, words []str
 	})
 	p.Guardians = p.Guardians[:min(len(p.Guardians), mostFound)]
 	return nil
+}
+
+// The bounds of a search: how many words of names are tried for one that was typed, and how many people are compared.
+const (
+	mostWords    = 300
+	mostCompared = 1000
+)
+
+// likeNames returns the condition on name_key that a name like the typed words meets, with its args. The words of names
+// are few, however many people bear them: they are compared one by one, and people are then found by index.
+func (s *server) likeNames(ctx context.Context, typed []string) (string, pgx.NamedArgs, error) {
+	args := pgx.NamedArgs{"most": mostCompared}
+	rows, err := s.DB.Query(ctx, `
+		SELECT word
+		FROM name_word`)
+	if err != nil {
+		return "", nil, fmt.Errorf("reading the words of names: %w", err)
+	}
+	type likeWord struct {
+		word  string
+		score int
+	}
+	like := make([][]likeWord, len(typed))
+	var word string
+	_, err = pgx.ForEachRow(rows, []any{&word}, func() error {
+		folded := []string{word} // as a rule the database has folded it
+		if strings.ContainsFunc(word, func(r rune) bool { return r > unicode.MaxASCII }) {
+			folded = foldWords(word)
+		}
+		for i, t := range typed {
+			if n := score([]string{t}, folded); n >= 0 {
+				like[i] = append(like[i], likeWord{word, n})
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return "", nil, fmt.Errorf("reading the words of names: %w", err)
+	}
+	conditions := make([]string, len(typed))
+	for i, list := range like {
+		slices.SortFunc(list, func(a, b likeWord) int { return cmp.Or(cmp.Compare(a.score, b.score), strings.Compare(a.word, b.word)) })
+		list = list[:min(len(list), mostWords)]
+		words := make([]string, len(list))
+		for j := range list {
+			words[j] = list[j].word
+		}
+		name := "word_" + strconv.Itoa(i)
+		args[name] = words
+		conditions[i] = "string_to_array(name_key, ' ') && @" + name + "::text[]"
+	}
+	return strings.Join(conditions, " AND "), args, nil
+}
+
+func reversed(s string) string {
+	letters := []rune(s)
+	slices.Reverse(letters)
+	return string(letters)
 }
 
 func digits(s string) string {

@@ -159,15 +159,18 @@ func (s *Store) ActsFor(ctx context.Context, accountID uuid.UUID) ([]Guardian, e
 	rows, err := s.DB.Query(ctx, `
 		SELECT `+guardianColumns+`
 		FROM guardian AS g
-		WHERE account_id = @account_id
-		   OR kind = 'organisation' AND EXISTS (
-			SELECT 1
+		WHERE g.id IN (
+			SELECT id
+			FROM guardian
+			WHERE account_id = @account_id
+			UNION ALL
+			SELECT m.guardian_id
 			FROM guardian_member AS m
-			WHERE m.guardian_id = g.id
-			  AND m.account_id = @account_id
+			JOIN guardian AS o ON o.id = m.guardian_id AND o.kind = 'organisation'
+			WHERE m.account_id = @account_id
 			  AND m.valid_from <= @on
 			  AND (m.valid_until IS NULL OR m.valid_until >= @on)
-		   )
+		)
 		ORDER BY kind <> 'person', last_name, id`,
 		pgx.NamedArgs{"account_id": accountID, "on": s.today()})
 	if err != nil {
