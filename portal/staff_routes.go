@@ -171,6 +171,7 @@ func (s *server) staff(r *http.Request, title, current string) (staffPage, staff
 		entry(bankPath, "bank.nav", waiting)
 	}
 	entry("/gestion/stages", "staff.nav.camps", 0)
+	entry("/gestion/ouverture", "rush.live", 0)
 	entry("/gestion/odoo", "staff.odoo.page", 0)
 	entry("/gestion/familles", "staff.family.title", 0)
 	entry("/gestion/bus", "staff.nav.bus", 0)
