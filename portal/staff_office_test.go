@@ -281,6 +281,9 @@ func TestCounter(t *testing.T) {
 	receipt.has(t, "main", "terminal de paiement")
 	receipt.has(t, "tfoot", "0,00 €")
 	d.agent.see(reg).has(t, "main", "Accord de la familleSophie Lambert, par signature Anne Claes")
+	if got := d.agent.see(reg).text("main"); strings.Contains(got, "%") {
+		t.Errorf("a word is missing on the page: %s", got)
+	}
 }
 
 // TestCounterNewFamily makes a family without an account, then its child.

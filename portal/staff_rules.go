@@ -84,6 +84,7 @@ func (s *server) rulesPage(r *http.Request, id uuid.UUID) (*staffRulesPage, erro
 	if p.Others, err = s.campChoices(ctx, id); err != nil {
 		return nil, err
 	}
+	p.Others[0].Text = p.L.T("staff.rules.no_other")
 	p.Options, err = s.optionRows(ctx, id)
 	return p, err
 }
