@@ -35,6 +35,8 @@ type paymentPage struct {
 	Online        bool            // a provider takes payments
 	Attempt       *ledger.Attempt // the one that can still be paid, or whose outcome is awaited
 	Waiting       bool            // the bank has not said yet
+	Returned      bool            // the family comes back from the provider, who has not said yet either
+	Failed        string          // what became of the payment tried last; "" when that is no news
 	QR            template.URL    // source of the provider's picture
 	OwnQR         template.HTML   // ours, of the checkout's address, when the provider gives none
 	Communication string
@@ -91,8 +93,13 @@ func (s *server) paymentShow(w http.ResponseWriter, r *http.Request) error {
 	a, err := ledger.OpenAttempt(r.Context(), s.DB, due.ID)
 	switch {
 	case problem.Is(err, problem.KindNotFound):
+		if err := s.tellFailed(r, p, due.ID); err != nil {
+			return err
+		}
 	case err != nil:
 		return err
+	case r.URL.Query().Has(returnedMark) && !a.Status.Final():
+		p.Attempt, p.Waiting, p.Returned = &a, true, true
 	case a.Usable(s.Now()):
 		p.Attempt = &a
 		if err := s.drawQR(w, p); err != nil {
@@ -105,6 +112,28 @@ func (s *server) paymentShow(w http.ResponseWriter, r *http.Request) error {
 		p.StatusURL = "/mon-espace/paiements/" + a.ID.String() + "/etat"
 	}
 	return s.render(w, r, http.StatusOK, "payment", p)
+}
+
+// returnedMark stands in the address of the page for who comes back from the provider.
+const returnedMark = "retour"
+
+// toldFor is how long a failed payment is told on the page: as long as a family may be trying again.
+const toldFor = time.Hour
+
+// tellFailed says what became of the payment that was tried last, if it failed lately. It is read from the payment, not
+// carried by the browser: it may have failed on the telephone that scanned the code.
+func (s *server) tellFailed(r *http.Request, p *paymentPage, dueID uuid.UUID) error {
+	a, err := ledger.NewestAttempt(r.Context(), s.DB, dueID)
+	if problem.Is(err, problem.KindNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if a.Status.Final() && a.Status != pay.StatusPaid && s.Now().Sub(a.CheckedAt) < toldFor {
+		p.Failed = p.L.T(flashOf(a.Status))
+	}
+	return nil
 }
 
 // transferQR draws the transfer as a bank's app reads it: account, amount and communication, typed by nobody. Which
@@ -196,7 +225,7 @@ func (s *server) paymentCancel(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.flash(w, flashOf(status))
+	s.flashPaid(w, status)
 	return seeOther(w, r, "/mon-espace/inscriptions/"+registration.String()+"/paiement")
 }
 
@@ -230,11 +259,13 @@ func (s *server) paymentReturn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	status := s.check(r, a)
-	if status.Final() {
-		s.flash(w, flashOf(status))
+	to := "/mon-espace/inscriptions/" + registration.String() + "/paiement"
+	if !status.Final() {
+		return seeOther(w, r, to+"?"+returnedMark+"=1")
 	}
+	s.flashPaid(w, status)
 	// The payment's page leads on to the registration's when nothing is left to pay.
-	return seeOther(w, r, "/mon-espace/inscriptions/"+registration.String()+"/paiement")
+	return seeOther(w, r, to)
 }
 
 // paymentStatus tells the little script of the payment's page where the payment stands.
@@ -248,6 +279,13 @@ func (s *server) paymentStatus(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("writing a status: %w", err)
 	}
 	return s.send(w, "application/json", b)
+}
+
+// flashPaid thanks for a payment; what became of another the payment's page says by itself.
+func (s *server) flashPaid(w http.ResponseWriter, status pay.Status) {
+	if status == pay.StatusPaid {
+		s.flash(w, flashOf(status))
+	}
 }
 
 func flashOf(status pay.Status) string {

@@ -294,11 +294,34 @@ func TestPayByBancontact(t *testing.T) {
 	}
 	// Cancel, and pay with a new one.
 	j.parent.send(strings.TrimSuffix(status, "/etat")+"/annuler").to(t, page+"/paiement")
-	j.parent.see(page+"/paiement").has(t, ".notice.ok", "Rien n’a été débité")
+	given := j.parent.see(page + "/paiement")
+	if got := given.text(".notice"); strings.Count(got, "Rien n’a été débité") != 1 || !strings.Contains(got, "abandonné") {
+		t.Errorf("after giving up the page says %q", got)
+	}
+	*j.now = testNow.Add(10 * time.Second)
 	j.parent.send(page+"/paiement").to(t, page+"/paiement")
 	status, _ = j.parent.see(page + "/paiement").doc.Find("[data-poll]").Attr("data-poll")
-	j.provider.set(pay.StatusPaid)
+	// The bank refuses on the telephone: the page on the desk, loaded again, says so; an hour later it is no news.
+	j.provider.set(pay.StatusFailed)
 	*j.now = testNow.Add(time.Minute)
+	j.parent.see(status)
+	j.parent.see(page+"/paiement").has(t, ".notice.stop", "refusé")
+	*j.now = testNow.Add(time.Hour + 2*time.Minute)
+	if got := j.parent.see(page + "/paiement").text(".notice.stop"); got != "" {
+		t.Errorf("an hour later the page still says %q", got)
+	}
+	*j.now = testNow.Add(2 * time.Minute)
+	// Back from the provider before it knows: no way to pay twice.
+	j.parent.send(page+"/paiement").to(t, page+"/paiement")
+	status, _ = j.parent.see(page + "/paiement").doc.Find("[data-poll]").Attr("data-poll")
+	checking := j.parent.see(j.parent.get(strings.TrimSuffix(status, "/etat")+"/retour").to(t, page+"/paiement?retour"))
+	checking.has(t, ".notice.info", "Nous vérifions votre paiement")
+	if n := checking.doc.Find(`main form, main a[href^="https:"], .qr`).Length(); n != 0 {
+		t.Errorf("%d ways to pay while the payment is checked", n)
+	}
+	checking.has(t, `.after a[href="`+page+`/paiement"]`, "Recommencer")
+	j.provider.set(pay.StatusPaid)
+	*j.now = testNow.Add(3 * time.Minute)
 	at := j.parent.get(strings.TrimSuffix(status, "/etat")+"/retour").to(t, page+"/paiement")
 	at = j.parent.get(at).to(t, page)
 	paid := j.parent.see(at)

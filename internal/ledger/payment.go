@@ -98,6 +98,17 @@ func OpenAttempt(ctx context.Context, q db.Querier, dueID uuid.UUID) (Attempt, e
 		pgx.NamedArgs{"due": dueID})
 }
 
+// NewestAttempt returns the attempt of a due that was opened last, whatever became of it; NotFound without one.
+func NewestAttempt(ctx context.Context, q db.Querier, dueID uuid.UUID) (Attempt, error) {
+	return oneAttempt(ctx, q, `
+		SELECT `+attemptColumns+`
+		FROM payment
+		WHERE due_id = @due
+		ORDER BY created_at DESC, id
+		LIMIT 1`,
+		pgx.NamedArgs{"due": dueID})
+}
+
 func oneAttempt(ctx context.Context, q db.Querier, sql string, args pgx.NamedArgs) (Attempt, error) {
 	rows, err := q.Query(ctx, sql, args)
 	if err != nil {
