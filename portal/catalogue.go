@@ -43,7 +43,7 @@ type chip struct {
 type offerCard struct {
 	offer
 	When string // « du lundi 5 au vendredi 9 juillet, 5 jours »
-	Who  string // « de P1 à P4 », « de 6 à 9 ans »
+	Who  string // « de P1 à P4 », « de 6 à 9 ans », or both
 	Left places
 	Open string // when registrations open or that they are closed; "" when open
 }
@@ -151,11 +151,20 @@ func when(l *locale.Locale, o offer) string {
 	return l.N("camp.when", o.Days, l.DayRange(o.FirstDay, o.LastDay))
 }
 
-// who writes for whom a camp is, by level, else by age; "" when for everybody.
+// who writes for whom a camp is, by level, by age, or by both when both count: « de P1 à P4 · de 6 à 8 ans »; "" when
+// for everybody.
 func who(l *locale.Locale, levels []string, ageMin, ageMax *int) string {
-	if len(levels) > 0 {
+	ages := ageRange(l, ageMin, ageMax)
+	switch {
+	case len(levels) == 0:
+		return ages
+	case ages == "":
 		return levelRange(l, levels)
 	}
+	return levelRange(l, levels) + " · " + ages
+}
+
+func ageRange(l *locale.Locale, ageMin, ageMax *int) string {
 	switch {
 	case ageMin != nil && ageMax != nil && *ageMin == *ageMax:
 		return l.N("camp.age_only", *ageMin)

@@ -111,9 +111,9 @@ type yearLevel struct {
 // offers reads the published coming camps that the filter lets through: for a child, those with most of its interests
 // first, then by date.
 //
-// A camp may ask for levels, for ages, or for both. A filter by level lets a camp that asks for ages alone through when
-// a child of that level usually has such an age, and the other way round: level i of civil.Levels is usually reached at
-// i+2 to i+4 years, holidays included.
+// A camp may ask for levels, for ages, or for both. A filter by level also asks whether a child of that level usually has
+// an age that the camp takes, and the other way round: level i of civil.Levels is usually reached at i+2 to i+4 years,
+// holidays included.
 func (s *server) offers(ctx context.Context, f filter) ([]offer, error) {
 	args := pgx.NamedArgs{
 		"now": s.Now(), "level": f.Level, "level_index": civil.LevelIndex(f.Level), "age": f.Age, "theme": f.Theme, "week": f.Week,
@@ -176,13 +176,12 @@ func (s *server) offers(ctx context.Context, f filter) ([]offer, error) {
 		    AND (@id::uuid IS NULL OR c.id = @id)
 		    AND (@theme = '' OR @theme = ANY(c.themes))
 		    AND (@level = ''
-		      OR @level = ANY(c.levels)
-		      OR (cardinality(c.levels) = 0 AND COALESCE(c.age_min <= @level_index + 4, true) AND COALESCE(c.age_max >= @level_index + 2, true)))
+		      OR ((cardinality(c.levels) = 0 OR @level = ANY(c.levels))
+		        AND COALESCE(c.age_min <= @level_index + 4, true) AND COALESCE(c.age_max >= @level_index + 2, true)))
 		    AND (@age < 0
-		      OR ((c.age_min IS NOT NULL OR c.age_max IS NOT NULL OR cardinality(c.levels) = 0)
-		        AND COALESCE(c.age_min <= @age, true) AND COALESCE(c.age_max >= @age, true))
-		      OR (c.age_min IS NULL AND c.age_max IS NULL
-		        AND c.levels && (@all_levels::text[])[GREATEST(1, @age - 3):GREATEST(0, @age - 1)]))
+		      OR (COALESCE(c.age_min <= @age, true) AND COALESCE(c.age_max >= @age, true)
+		        AND (cardinality(c.levels) = 0
+		          OR c.levels && (@all_levels::text[])[GREATEST(1, @age - 3):GREATEST(0, @age - 1)])))
 		    AND (@week::date IS NULL
 		      OR EXISTS (
 		        SELECT 1

@@ -64,7 +64,7 @@ func Valmont(now time.Time) Commune {
 		Module: "valmont", Name: "Commune de Valmont", Zip: "4599", City: "Valmont",
 		Places: []Place{
 			{"moulin", "Complexe sportif du Vieux Moulin", "Rue du Vieux Moulin 12"},
-			{"ecole", "École communale du Centre", "Place de l'Église 3"},
+			{"ecole", "École communale du Centre", "Place de l’Église 3"},
 			{"ferme", "Ferme pédagogique des Tilleuls", "Chemin des Tilleuls 41"},
 			{"lac", "Base nautique du lac", "Route du Barrage 1"},
 			{"foyer", "Foyer culturel", "Rue de la Station 27"},
@@ -73,7 +73,7 @@ func Valmont(now time.Time) Commune {
 			{"Activité", []string{"Stage", "Concert"}},
 			{"Niveau", levels},
 			{"Thème", []string{"Nature", "Sport", "Cirque", "Sciences", "Arts", "Eau", "Cuisine", "Aventure"}},
-			{"Âge", []string{"3-5 ans", "6-8 ans", "9-12 ans", "12-15 ans"}},
+			{"Âge", []string{"3-5 ans", "3-6 ans", "3-12 ans", "5-8 ans", "6-8 ans", "6-10 ans", "6-12 ans", "8-12 ans", "9-13 ans", "9-14 ans", "10-15 ans", "12-16 ans", "12-18 ans"}},
 		},
 		Types: []string{"Stage"},
 	}
@@ -82,9 +82,9 @@ func Valmont(now time.Time) Commune {
 	}
 	evening := time.Date(now.Year(), now.Month(), now.Day(), 20, 0, 0, 0, brussels).AddDate(0, 0, 33)
 	c.Events = append(c.Events, Event{
-		Key: "concert", Name: "Concert de l'harmonie communale", Begin: evening, End: evening.Add(2 * time.Hour), Zone: "Europe/Brussels",
+		Key: "concert", Name: "Concert de l’harmonie communale", Begin: evening, End: evening.Add(2 * time.Hour), Zone: "Europe/Brussels",
 		Place: "foyer", Tags: []string{"Concert"}, Stage: "Announced", Seats: 180,
-		Description: "<p>L'harmonie communale fête ses 120 ans. Entrée libre, bar ouvert dès 19 h.</p>",
+		Description: "<p>L’harmonie communale fête ses 120 ans. Entrée libre, bar ouvert dès 19 h.</p>",
 		Attendees:   []Attendee{{Name: "Odile Renson", Email: "odile.renson@example.org"}},
 	})
 	return c
@@ -112,79 +112,79 @@ func programme(now time.Time) []camp {
 	week := func(from time.Time, n int) time.Time { return from.AddDate(0, 0, 7*n) }
 	return []camp{
 		{
-			key: "cirque", name: "Cirque d'hiver", place: "moulin", monday: week(noel, 0), days: 3, from: 9, until: 16,
+			key: "cirque", name: "Cirque d’hiver", place: "moulin", monday: week(noel, 0), days: 3, from: 9, until: 16,
 			levels: span("P1", "P3"), age: "6-8 ans", themes: []string{"Cirque"}, seats: 20, week: 48, half: 28, open: true, taken: 6, stage: "Announced",
 			text: []string{"Trois jours sous le petit chapiteau du Vieux Moulin : jonglerie, boule, trapèze bas et pyramides.", "Le dernier jour à 15 h, les enfants montrent leur numéro aux familles."},
 		},
 		{
 			key: "cuisine", name: "Petits cuistots de Noël", place: "ecole", monday: week(noel, 1), days: 3, from: 9, until: 16,
-			levels: span("M2", "P1"), age: "3-5 ans", themes: []string{"Cuisine"}, seats: 12, week: 54, open: true, taken: 12, stage: "Booked",
-			text: []string{"Biscuits, soupes et décorations de table dans la cuisine de l'école du Centre.", "Allergies : signalez-les dans la fiche santé, le menu sera adapté."},
+			levels: span("M2", "M3"), age: "3-5 ans", themes: []string{"Cuisine"}, seats: 12, week: 54, open: true, taken: 12, stage: "Booked",
+			text: []string{"Biscuits, soupes et décorations de table dans la cuisine de l’école du Centre.", "Allergies : signalez-les dans la fiche santé, le menu sera adapté."},
 		},
 		{
 			key: "masques", name: "Masques et couleurs", place: "foyer", monday: week(carnaval, 0), days: 5, from: 9, until: 16,
-			levels: span("M1", "M3"), age: "3-5 ans", themes: []string{"Arts"}, seats: 16, week: 75, half: 42, open: true, taken: 4, stage: "Announced",
+			levels: span("M1", "M3"), age: "3-6 ans", themes: []string{"Arts"}, seats: 16, week: 75, half: 42, open: true, taken: 4, stage: "Announced",
 			text: []string{"Peinture, papier mâché et petit défilé de carnaval dans les rues du centre.", "Sieste possible pour les plus petits."},
 		},
 		{
 			key: "chimistes", name: "Le labo des petits chimistes", place: "ecole", monday: week(carnaval, 0), days: 5, from: 9, until: 16,
-			levels: span("P3", "P6"), age: "9-12 ans", themes: []string{"Sciences"}, seats: 18, week: 85, open: true, taken: 3, stage: "Announced",
+			levels: span("P3", "P6"), age: "8-12 ans", themes: []string{"Sciences"}, seats: 18, week: 85, open: true, taken: 3, stage: "Announced",
 			text: []string{"Volcans, encres invisibles et cristaux : une expérience par demi-journée, à refaire à la maison.", "Blouse et lunettes sont prêtées."},
 		},
 		{
 			key: "multisports", name: "Multisports", place: "moulin", monday: week(carnaval, 1), days: 5, from: 9, until: 16,
-			levels: span("P1", "P6"), age: "6-8 ans", themes: []string{"Sport"}, seats: 30, week: 70, half: 40, open: true, taken: 5,
-			text: []string{"Chaque jour un autre sport : escalade, badminton, hockey, athlétisme et jeux de balle.", "Prévoir des chaussures d'intérieur et une gourde."},
+			levels: span("P1", "P6"), age: "6-12 ans", themes: []string{"Sport"}, seats: 30, week: 70, half: 40, open: true, taken: 5,
+			text: []string{"Chaque jour un autre sport : escalade, badminton, hockey, athlétisme et jeux de balle.", "Prévoir des chaussures d’intérieur et une gourde."},
 		},
 		{
-			key: "abeilles", name: "À l'école des abeilles", place: "ferme", monday: week(printemps, 0), days: 4, from: 9, until: 16,
-			levels: span("P1", "P4"), age: "6-8 ans", themes: []string{"Nature"}, seats: 24, week: 68, half: 38, open: true, taken: 7, stage: "Announced",
+			key: "abeilles", name: "À l’école des abeilles", place: "ferme", monday: week(printemps, 0), days: 4, from: 9, until: 16,
+			levels: span("P1", "P4"), age: "6-10 ans", themes: []string{"Nature"}, seats: 24, week: 68, half: 38, open: true, taken: 7, stage: "Announced",
 			text: []string{"Observer une ruche vitrée, construire un hôtel à insectes et récolter les premières tisanes du jardin.", "Bottes et vêtements de pluie indispensables."},
 		},
 		{
 			key: "poney", name: "Premiers pas à poney", place: "ferme", monday: week(printemps, 1), days: 5, from: 9, until: 16,
-			levels: span("M3", "P2"), age: "6-8 ans", themes: []string{"Nature", "Sport"}, seats: 12, week: 110, open: true, taken: 9,
+			levels: span("M3", "P2"), age: "5-8 ans", themes: []string{"Nature", "Sport"}, seats: 12, week: 110, open: true, taken: 9,
 			text: []string{"Brosser, guider, monter : une semaine avec les six poneys de la ferme des Tilleuls.", "Bombe fournie ; pantalon long demandé."},
 		},
 		{
 			key: "theatre", name: "Le petit théâtre", place: "foyer", monday: week(printemps, 1), days: 5, from: 9, until: 16,
-			levels: span("P4", "S2"), age: "9-12 ans", themes: []string{"Arts"}, seats: 18, week: 80,
+			levels: span("P4", "S2"), age: "9-14 ans", themes: []string{"Arts"}, seats: 18, week: 80,
 			text: []string{"Improvisation, voix et mise en scène avec la troupe du foyer culturel.", "Représentation le vendredi à 18 h."},
 		},
 		{
 			key: "plaine1", name: "Plaine de vacances · semaine 1", place: "ecole", monday: week(ete, 0), days: 5, from: 8, until: 17,
-			levels: span("M1", "P6"), age: "6-8 ans", themes: []string{"Nature", "Sport"}, week: 45, half: 25, open: true, taken: 8,
+			levels: span("M1", "P6"), age: "3-12 ans", themes: []string{"Nature", "Sport"}, week: 45, half: 25, open: true, taken: 8,
 			text: []string{"Jeux, bricolages et sorties : la plaine accueille tous les enfants de la commune, sans limite de places.", "Garderie de 7 h 30 à 8 h et de 17 h à 18 h."},
 		},
 		{
 			key: "plaine3", name: "Plaine de vacances · semaine du 21 juillet", place: "ecole", monday: week(ete, 2), days: 5, from: 8, until: 17,
-			levels: span("M1", "P6"), age: "6-8 ans", themes: []string{"Nature", "Sport"}, seats: 80, week: 36, half: 20,
-			text: []string{"Quatre jours de plaine : pas d'accueil le 21 juillet, jour de fête nationale.", "Sortie au parc animalier selon la météo."},
+			levels: span("M1", "P6"), age: "3-12 ans", themes: []string{"Nature", "Sport"}, seats: 80, week: 36, half: 20,
+			text: []string{"Quatre jours de plaine : pas d’accueil le 21 juillet, jour de fête nationale.", "Sortie au parc animalier selon la météo."},
 		},
 		{
 			key: "voile", name: "Voile et kayak", place: "lac", monday: week(ete, 1), days: 5, from: 9, until: 16,
-			levels: span("P5", "S3"), age: "12-15 ans", themes: []string{"Eau", "Sport"}, seats: 14, week: 145,
-			text: []string{"Initiation à l'Optimist et au kayak avec les moniteurs du lac.", "Le brevet de 50 mètres est obligatoire."},
+			levels: span("P5", "S3"), age: "10-15 ans", themes: []string{"Eau", "Sport"}, seats: 14, week: 145,
+			text: []string{"Initiation à l’Optimist et au kayak avec les moniteurs du lac.", "Le brevet de 50 mètres est obligatoire."},
 		},
 		{
 			key: "robots", name: "Robots et codes", place: "foyer", monday: week(ete, 3), days: 5, from: 9, until: 16,
-			levels: span("P4", "S1"), age: "9-12 ans", themes: []string{"Sciences"}, seats: 16, week: 120,
+			levels: span("P4", "S1"), age: "9-13 ans", themes: []string{"Sciences"}, seats: 16, week: 120,
 			text: []string{"Monter et programmer un petit robot qui évite les obstacles, seul ou à deux.", "Le matériel reste au foyer, les plans partent à la maison."},
 		},
 		{
 			key: "cabanes", name: "Cabanes et feux de bois", place: "ferme", monday: week(ete, 4), days: 5, from: 9, until: 16,
-			levels: span("P3", "P6"), age: "9-12 ans", themes: []string{"Nature", "Aventure"}, seats: 20, week: 90,
+			levels: span("P3", "P6"), age: "8-12 ans", themes: []string{"Nature", "Aventure"}, seats: 20, week: 90,
 			text: []string{"Nœuds, abris, orientation et pain cuit au bâton dans le bois des Tilleuls.", "Une nuit sous tente le jeudi, sur inscription séparée."},
 		},
 		{
 			key: "raid", name: "Raid aventure ados", place: "lac", monday: week(ete, 5), days: 5, from: 9, until: 17,
-			levels: span("S1", "S4"), age: "12-15 ans", themes: []string{"Aventure", "Eau", "Sport"}, seats: 24, week: 135,
-			text: []string{"VTT, descente en kayak, course d'orientation et une nuit de bivouac.", "Chaque équipe prépare son itinéraire."},
+			levels: span("S1", "S4"), age: "12-16 ans", themes: []string{"Aventure", "Eau", "Sport"}, seats: 24, week: 135,
+			text: []string{"VTT, descente en kayak, course d’orientation et une nuit de bivouac.", "Chaque équipe prépare son itinéraire."},
 		},
 		{
 			key: "photo", name: "Photo et reportage", place: "foyer", monday: week(ete, 1), days: 5, from: 9, until: 16,
-			levels: span("S1", "S6"), age: "12-15 ans", themes: []string{"Arts"}, seats: 10, week: 95, stage: "Cancelled", archived: true,
-			text: []string{"Ce stage n'aura pas lieu cette année."},
+			levels: span("S1", "S6"), age: "12-18 ans", themes: []string{"Arts"}, seats: 10, week: 95, stage: "Cancelled", archived: true,
+			text: []string{"Ce stage n’aura pas lieu cette année."},
 		},
 	}
 }
@@ -212,7 +212,7 @@ func (c camp) event(now time.Time, index int) Event {
 	ev.Description += fmt.Sprintf("<ul><li>De %d h à %d h</li><li>Collation du matin comprise, pique-nique à apporter</li></ul>", c.from, c.until)
 	ev.Tickets = append(ev.Tickets, Ticket{Name: "Semaine complète", Price: c.week, SaleStart: opens, SaleEnd: closes})
 	if c.half > 0 {
-		ev.Tickets = append(ev.Tickets, Ticket{Name: "Demi-journée", Description: "Les matins, de l'accueil à midi", Price: c.half, SaleStart: opens, SaleEnd: closes})
+		ev.Tickets = append(ev.Tickets, Ticket{Name: "Demi-journée", Description: "Les matins, de l’accueil à midi", Price: c.half, SaleStart: opens, SaleEnd: closes})
 	}
 	for i := range c.taken {
 		first, last := firstNames[(index*5+i)%len(firstNames)], lastNames[(index*3+i)%len(lastNames)]
