@@ -30,7 +30,8 @@ type leaderCampPage struct {
 	Alerts   []rollChild // those with something to know at once, the severe first
 	Present  int
 	Absent   int
-	Open     int // neither present nor absent yet
+	Open     int  // neither present nor absent yet
+	Future   bool // the session is on a later day: nothing to mark yet
 }
 
 // sessionChip is one session to choose.
@@ -96,6 +97,7 @@ func (s *server) leaderCamp(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.choose(sessions, s.today(), form.Query(r).OptionalUUID("seance"))
+	p.Future = p.Session != nil && p.Session.Day.After(s.today())
 	if p.Children, err = s.roll(ctx, p, sessions); err != nil {
 		return err
 	}
@@ -253,7 +255,8 @@ func (s *server) contacts(ctx context.Context, childIDs []uuid.UUID, on civil.Da
 	return all, nil
 }
 
-// leaderMark notes one child present or absent at one session; the same tap again changes nothing.
+// leaderMark notes one child present or absent at one session, or takes the mark back; the same tap again changes
+// nothing.
 func (s *server) leaderMark(w http.ResponseWriter, r *http.Request) error {
 	ctx, id := r.Context(), pathID(r)
 	_, account := s.actorOf(r)
@@ -267,7 +270,9 @@ func (s *server) leaderMark(w http.ResponseWriter, r *http.Request) error {
 	registration, ok1 := f.UUID("registration")
 	session, ok2 := f.UUID("session")
 	mark := f.Text("mark")
-	if !ok1 || !ok2 || mark != "present" && mark != "absent" {
+	present := map[string]*bool{"present": new(true), "absent": new(false), "none": nil}
+	how, ok3 := present[mark]
+	if !ok1 || !ok2 || !ok3 {
 		return problem.Invalid("form.unreadable")
 	}
 	var of uuid.UUID
@@ -279,7 +284,7 @@ func (s *server) leaderMark(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || of != id { // another camp's session is none of this leader's
 		return problem.NotFound("attendance.not_found")
 	}
-	if err := s.Camp.MarkAttendance(ctx, account, registration, session, mark == "present"); err != nil {
+	if err := s.Camp.MarkAttendance(ctx, account, registration, session, how); err != nil {
 		return err
 	}
 	if r.Header.Get("Accept") == "application/json" { // leader.js updates the page itself

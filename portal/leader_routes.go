@@ -33,6 +33,7 @@ func (s *server) leaderRoutes() []route {
 		{get, "/animateur/", leads, s.leaderCamps},
 		{get, one, leads, s.leaderCamp},
 		{post, one + "/presence", leads, s.leaderMark},
+		{get, one + "/enfants/{registration:" + uuidPattern + "}", leads, s.leaderSheet},
 		{get, one + "/registre.xlsx", leads, s.leaderRegister},
 	}
 }

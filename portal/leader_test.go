@@ -36,8 +36,13 @@ func newYard(t *testing.T) *yard {
 	y.exec(`UPDATE registration SET state = 'validated'`)
 	y.exec(`UPDATE registration SET state = 'confirmed'`)
 	err := y.config.Medical.Save(context.Background(), y.parent.ID, y.family.guardian.ID, y.family.child.ID, medical.Sheet{
-		HasAllergies: medical.Yes, Allergies: []medical.Allergy{{To: "arachides", Severe: medical.Yes}},
-		HasDiseases: medical.No, TakesMedication: medical.No, HasDiet: medical.No,
+		HasAllergies: medical.Yes, Allergies: []medical.Allergy{
+			{To: "pollen", Consequence: "éternue"}, {To: "arachides", Severe: medical.Yes, Consequence: "gonflement", Treatment: "stylo d’adrénaline, puis le 112"},
+		},
+		HasDiseases: medical.No, TakesMedication: medical.Yes, Medications: []medical.Medication{{Name: "Ventolin", Quantity: "2 bouffées"}},
+		HasDiet: medical.No, AllowCare: medical.Yes, AllowAlone: medical.No, Doctor: medical.Doctor{Name: "Dr Fontaine", Phone: "+3287000011"},
+		Emergency: []medical.Person{{Name: "Mamy Rose", Phone: "+32475999999"}}, PickUp: []medical.Person{{Name: "Papy Jo", Relation: "grand-père"}},
+		Remarks: "a peur du noir",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +85,19 @@ func TestLeaderRoll(t *testing.T) {
 	y.leader.see("/animateur/").has(t, ".roll", "Les explorateurs du canal aujourd’hui")
 	a := y.leader.see(y.url)
 	a.has(t, "h2", "Présences du mardi 6 juillet 2027")
-	a.has(t, ".alerts", "Léa Lambert — Allergies : arachides")
+	a.has(t, ".alerts", "Léa Lambert")
+	a.has(t, ".alerts .warn", "GRAVE : arachides — gonflement")
+	a.has(t, ".roll .warn strong", "GRAVE : arachides")
+	a.has(t, ".roll .warn", "→ stylo d’adrénaline, puis le 112")
+	a.has(t, ".roll .mild", "Allergie : pollen — éternue")
+	a.has(t, ".roll", "Médicament : Ventolin, 2 bouffées")
+	a.has(t, ".roll", "Rentrer seul : NON")
+	a.has(t, ".roll", "Papy Jo (grand-père)")
+	for _, number := range []string{"tel:+3287000011", "tel:+32475999999"} {
+		if a.doc.Find("a[href='"+number+"']").Length() == 0 {
+			t.Errorf("%s cannot be called", number)
+		}
+	}
 	a.has(t, ".roll .warn", "NE PAS REMETTRE À Marc Petit")
 	a.has(t, ".roll", "9 ans · P3")
 	if got, _ := a.doc.Find(".calls a").Attr("href"); got != "tel:+32475123456" {
@@ -89,8 +106,22 @@ func TestLeaderRoll(t *testing.T) {
 	if strings.Contains(a.body, "+32470000001") {
 		t.Error("the number of somebody who may not take the child is shown")
 	}
-	if n := y.count(`SELECT count(*) FROM medical_access WHERE purpose = 'leader' AND actor = $1`, "account:"+y.as.ID.String()); n != 1 {
+	readings := func() int {
+		return y.count(`SELECT count(*) FROM medical_access WHERE purpose = 'leader' AND actor = $1`, "account:"+y.as.ID.String())
+	}
+	if n := readings(); n != 1 {
 		t.Errorf("%d readings logged, want 1", n)
+	}
+	sheet := y.leader.see(y.url + "/enfants/" + y.asked.ID.String())
+	sheet.has(t, "h1", "Fiche médicale · Léa Lambert")
+	sheet.has(t, "dl", "GRAVE — arachides — gonflement — stylo d’adrénaline, puis le 112")
+	sheet.has(t, "dl", "a peur du noir")
+	sheet.has(t, ".warn", "NE PAS REMETTRE À Marc Petit")
+	if n := readings(); n != 2 {
+		t.Errorf("%d readings logged after the whole sheet, want 2", n)
+	}
+	if got := y.leader.get(y.url + "/enfants/" + uuid.NewString()).StatusCode; got != http.StatusNotFound || readings() != 2 {
+		t.Errorf("a child of no camp answers %d", got)
 	}
 }
 
@@ -111,6 +142,21 @@ func TestLeaderMarks(t *testing.T) {
 	}
 	if n := y.count(`SELECT count(*) FROM attendance WHERE present`); n != 1 {
 		t.Errorf("%d marks", n)
+	}
+	y.leader.send(action, "registration", registration, "session", session, "mark", "none").to(t, y.url)
+	if n := y.count(`SELECT count(*) FROM attendance`); n != 0 {
+		t.Errorf("a mark that was taken back is still there")
+	}
+	// Tomorrow's session cannot be marked today, and shows no buttons.
+	var tomorrow uuid.UUID
+	if err := y.db.QueryRow(context.Background(), `SELECT id FROM camp_session WHERE camp_id = $1 AND day = '2027-07-07'`, y.camp).Scan(&tomorrow); err != nil {
+		t.Fatal(err)
+	}
+	if got := y.leader.send(action, "registration", registration, "session", tomorrow.String(), "mark", "present").StatusCode; got != http.StatusConflict {
+		t.Errorf("tomorrow is marked with %d, want 409", got)
+	}
+	if n := y.leader.see(y.url + "?seance=" + tomorrow.String()).doc.Find("form.mark").Length(); n != 0 {
+		t.Errorf("tomorrow shows %d forms to mark", n)
 	}
 	quick := y.leader.do(http.MethodPost, action, url.Values{"registration": {registration}, "session": {session}, "mark": {"absent"}}, "Accept", "application/json")
 	if quick.StatusCode != http.StatusNoContent {
@@ -143,7 +189,7 @@ func TestLeaderAccess(t *testing.T) {
 	if err := y.db.QueryRow(context.Background(), `SELECT id FROM camp_session WHERE camp_id = $1 LIMIT 1`, y.camp).Scan(&session); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{y.url, y.url + "/registre.xlsx"} {
+	for _, path := range []string{y.url, y.url + "/registre.xlsx", y.url + "/enfants/" + y.asked.ID.String()} {
 		if got := stranger.get(path).StatusCode; got != http.StatusNotFound {
 			t.Errorf("another leader gets %d for %s, want 404", got, path)
 		}
@@ -167,7 +213,7 @@ func TestLeaderAccess(t *testing.T) {
 	}
 	*y.now = y.now.AddDate(0, 0, 30)
 	late := y.again("tom@example.test")
-	for _, path := range []string{y.url, y.url + "/registre.xlsx"} {
+	for _, path := range []string{y.url, y.url + "/registre.xlsx", y.url + "/enfants/" + y.asked.ID.String()} {
 		if got := late.get(path).StatusCode; got != http.StatusForbidden {
 			t.Errorf("weeks later %s answers %d, want 403", path, got)
 		}

@@ -469,7 +469,11 @@ func TestStaffRegister(t *testing.T) {
 		if got := d.count(`SELECT count(*) FROM medical_access WHERE purpose = 'register'`) - before; got != tt.readings {
 			t.Errorf("%s: %d readings logged, want %d", name, got, tt.readings)
 		}
-		if got := a.Header.Get("Content-Disposition"); got != `attachment; filename="registre-les-explorateurs-du-canal-2027-07-05.xlsx"` {
+		kind := "registre"
+		if tt.allergy {
+			kind = "registre-sante"
+		}
+		if got := a.Header.Get("Content-Disposition"); got != `attachment; filename="`+kind+`-les-explorateurs-du-canal-2027-07-05.xlsx"` {
 			t.Errorf("%s: %s", name, got)
 		}
 	}

@@ -113,7 +113,11 @@ func performRegister(ctx context.Context, s *Store, d Document, j job) (File, in
 	if err != nil {
 		return File{}, 0, err
 	}
-	name := strings.Trim(d.Name+"-"+r.camp.Slug()+"-"+r.first.String(), "-") + ".xlsx"
+	kind := d.Name
+	if j.medics { // so that nobody sends the one with health data for the other
+		kind += "-sante"
+	}
+	name := strings.Trim(kind+"-"+r.camp.Slug()+"-"+r.first.String(), "-") + ".xlsx"
 	return File{Name: name, ContentType: contentXLSX, Body: body}, len(r.children), nil
 }
 

@@ -22,7 +22,7 @@ const (
 // widths are the column widths, in characters, by the last part of the column's key.
 var widths = map[string]float64{
 	"rank": 4.5, "last_name": 14.5, "first_name": 11.5, "birth_date": 10.5, "age": 5.5, "level": 8.5,
-	"guardians": 18, "phones": 15.5, "not_to": 12.5, "allergies": 18, "bus_out": 13, "bus_back": 13,
+	"guardians": 18, "phones": 15.5, "not_to": 12.5, "allergies": 30, "bus_out": 13, "bus_back": 13,
 	"state": 11, "remark": 14, "attendance": 6.5,
 }
 
@@ -253,15 +253,55 @@ func (s *sheet) alert(a medical.Alert) string {
 	if a.Important != "" {
 		parts = append(parts, a.Important)
 	}
-	add("reports.alert.allergies", strings.Join(a.Allergies, ", "))
-	add("reports.alert.diseases", strings.Join(a.Diseases, ", "))
-	add("reports.alert.medications", strings.Join(a.Medications, ", "))
+	for _, v := range a.Allergies {
+		key := "reports.alert.allergy"
+		if v.Severe == medical.Yes {
+			key = "reports.alert.severe"
+		}
+		add(key, toDo(v.To, v.Consequence, v.Treatment))
+	}
+	for _, v := range a.Diseases {
+		add("reports.alert.diseases", toDo(v.Name, v.Gravity, v.Treatment))
+	}
+	for _, v := range a.Medications {
+		add("reports.alert.medications", toDo(v.Name, strings.Trim(v.Quantity+", "+v.When, ", "), ""))
+	}
 	add("reports.alert.diet", a.Diet)
 	add("reports.alert.avoid", a.Avoid)
 	if len(a.Unsaid) > 0 {
 		parts = append(parts, s.loc.T("reports.alert.unsaid"))
 	}
-	return strings.Join(parts, "\n")
+	text := clip(strings.Join(parts, "\n"), maxAlert)
+	if text != strings.Join(parts, "\n") {
+		text += "\n" + s.loc.T("reports.alert.more")
+	}
+	return text
+}
+
+// The bounds of an alert, in characters: of one consequence or treatment, and of the whole cell, which a row of the
+// greatest height still shows.
+const (
+	maxDetail = 140
+	maxAlert  = 640
+)
+
+// toDo writes a danger with what happens and what to do then.
+func toDo(what, consequence, treatment string) string {
+	if consequence != "" {
+		what += " — " + clip(consequence, maxDetail)
+	}
+	if treatment != "" {
+		what += " → " + clip(treatment, maxDetail)
+	}
+	return what
+}
+
+// clip shortens a text to n characters, and shows that it did.
+func clip(text string, n int) string {
+	if r := []rune(text); len(r) > n {
+		return strings.TrimSpace(string(r[:n-1])) + "…"
+	}
+	return text
 }
 
 func (s *sheet) stop(name *string, at *int) string {

@@ -57,7 +57,7 @@ func TestRegister(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := file.Name, "registre-les-explorateurs-du-canal-2026-07-06.xlsx"; got != want {
+	if got, want := file.Name, "registre-sante-les-explorateurs-du-canal-2026-07-06.xlsx"; got != want {
 		t.Errorf("file name %q, want %q", got, want)
 	}
 	f := open(t, file.Body)
@@ -72,7 +72,7 @@ func TestRegister(t *testing.T) {
 		{"1", "Élan", "Émile", "29/02/2016", "10", "P4", "Sophie Lambert", "0475 12 34 56", "", noSheet, "", "Place du Marché\n16\u00a0h\u00a040", state("awaiting_payment")},
 		{"2", "Eve", "Zoé", "02/01/2017", "9", "P3", "Marc Petit", "+33 6 12 34 56 78", "", noSheet, "", "", state("confirmed")},
 		{
-			"3", "Lambert", "Léa", "07/07/2018", "7", "P2", "Sophie Lambert", "0475 12 34 56", "Marc Petit", "Allergies : arachides",
+			"3", "Lambert", "Léa", "07/07/2018", "7", "P2", "Sophie Lambert", "0475 12 34 56", "Marc Petit", "GRAVE : arachides",
 			"Place du Marché\n8\u00a0h\u00a005", "Place du Marché\n16\u00a0h\u00a040", state("confirmed"), "", "P", "A",
 		},
 		{"", "Présents", "", "", "", "", "", "", "", "", "", "", "", "", "1", "0", "0", "0", "0"},
@@ -322,7 +322,7 @@ func TestNothingBecomesAFormula(t *testing.T) {
 		stop, at := s("stop"), 485
 		c := child{
 			FirstName: s("first"), LastName: s("last"), Remark: s("remark"), State: "confirmed", level: s("level"), StopOut: &stop, OutAt: &at,
-			contacts: []contact{{s("contact"), s("phone")}}, notTo: []string{s("not to")}, alert: medical.Alert{Known: true, Important: s("important"), Allergies: []string{s("allergy")}, Diet: s("diet")},
+			contacts: []contact{{s("contact"), s("phone")}}, notTo: []string{s("not to")}, alert: medical.Alert{Known: true, Important: s("important"), Allergies: []medical.Allergy{{To: s("allergy"), Treatment: s("treatment")}}, Diet: s("diet")},
 		}
 		r.children = []child{c}
 		j := job{by: s("by"), loc: locale.For("fr"), now: now, today: civil.DateOf(now, civil.Brussels), medics: true}
@@ -386,5 +386,26 @@ func TestDeclaredColumns(t *testing.T) {
 		if d.KeepDays < 1 || len(d.Roles) == 0 {
 			t.Errorf("%s: says neither how long nor for whom", d.Name)
 		}
+	}
+}
+
+// TestAlertText: what the cell of a register says of a danger, and how much of it.
+func TestAlertText(t *testing.T) {
+	t.Parallel()
+	s := &sheet{loc: locale.For("fr")}
+	a := medical.Alert{Known: true, Allergies: []medical.Allergy{
+		{To: "Arachides", Consequence: "gonflement", Treatment: "stylo d’adrénaline", Severe: medical.Yes}, {To: "pollen"},
+	}, Medications: []medical.Medication{{Name: "Ventolin", Quantity: "2 bouffées", When: "midi"}}}
+	want := "GRAVE : Arachides — gonflement → stylo d’adrénaline\nAllergie : pollen\nMédicament : Ventolin — 2 bouffées, midi"
+	if got := s.alert(a); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	a.Allergies[0].Consequence, a.Important = strings.Repeat("très ", 200), strings.Repeat("long ", 200)
+	got := s.alert(a)
+	if n := len([]rune(got)); n > maxAlert+60 || !strings.HasSuffix(got, "Suite : voir la fiche complète") {
+		t.Errorf("%d characters: %q", n, got)
+	}
+	if height := float64(lines(got, widths["allergies"])) * rowHeight; height > 405 {
+		t.Errorf("the cell needs %v points, more than a row can have", height)
 	}
 }

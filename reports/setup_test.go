@@ -179,7 +179,7 @@ func many(n int) register {
 	for i := range n {
 		r.children = append(r.children, child{
 			LastName: fmt.Sprintf("Nom%04d", i), FirstName: "Prénom", BirthDate: civil.NewDate(2016, 1, 1+i%365), State: "confirmed", level: "P4",
-			contacts: []contact{{"Sophie Lambert", "+32475123456"}, {"Marc Petit", "+32475123457"}}, alert: medical.Alert{Known: true, Severe: true, Allergies: []string{"arachides"}},
+			contacts: []contact{{"Sophie Lambert", "+32475123456"}, {"Marc Petit", "+32475123457"}}, alert: medical.Alert{Known: true, Severe: true, Allergies: []medical.Allergy{{To: "arachides", Severe: medical.Yes}}},
 			present: map[uuid.UUID]bool{r.sessions[0].ID: true},
 		})
 	}

@@ -76,27 +76,46 @@ func Leads(ctx context.Context, q db.Querier, accountID, campID uuid.UUID, today
 	return nil
 }
 
-// MarkAttendance notes that a child was present at a session, or absent; the latest mark counts. The registration must
-// be one of the session's camp, or NotFound. The caller has checked that the account leads the camp.
-func (s *Store) MarkAttendance(ctx context.Context, accountID, registrationID, sessionID uuid.UUID, present bool) error {
+// MarkAttendance notes that a child was present at a session, or absent; the latest mark counts, and nil takes the mark
+// back. The registration must be one of the session's camp, or NotFound; a session of a later day than today is a
+// Conflict. The caller has checked that the account leads the camp.
+func (s *Store) MarkAttendance(ctx context.Context, accountID, registrationID, sessionID uuid.UUID, present *bool) error {
 	return s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
-		tag, err := tx.Exec(ctx, `
-			INSERT INTO attendance (registration_id, session_id, present, marked_by, marked_at)
-			SELECT r.id, s.id, @present, @account, @now
+		var day civil.Date
+		err := tx.QueryRow(ctx, `
+			SELECT s.day
 			FROM registration r
 			JOIN camp_session s ON s.camp_id = r.camp_id
 			WHERE r.id = @registration
 			  AND s.id = @session
 			  AND s.state <> 'cancelled'
-			  AND r.state IN ('confirmed', 'completed')
-			ON CONFLICT (registration_id, session_id)
-			DO UPDATE SET present = EXCLUDED.present, marked_by = EXCLUDED.marked_by, marked_at = EXCLUDED.marked_at`,
-			pgx.NamedArgs{"registration": registrationID, "session": sessionID, "present": present, "account": accountID, "now": s.Now()})
+			  AND r.state IN ('confirmed', 'completed')`,
+			pgx.NamedArgs{"registration": registrationID, "session": sessionID}).Scan(&day)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return problem.NotFound("attendance.not_found")
+		}
+		if err != nil {
+			return fmt.Errorf("reading session %s: %w", sessionID, err)
+		}
+		if day.After(civil.DateOf(s.Now(), civil.Brussels)) {
+			return problem.Conflict("attendance.future")
+		}
+		if present == nil {
+			_, err = tx.Exec(ctx, `
+				DELETE FROM attendance
+				WHERE registration_id = @registration
+				  AND session_id = @session`,
+				pgx.NamedArgs{"registration": registrationID, "session": sessionID})
+		} else {
+			_, err = tx.Exec(ctx, `
+				INSERT INTO attendance (registration_id, session_id, present, marked_by, marked_at)
+				VALUES (@registration, @session, @present, @account, @now)
+				ON CONFLICT (registration_id, session_id)
+				DO UPDATE SET present = EXCLUDED.present, marked_by = EXCLUDED.marked_by, marked_at = EXCLUDED.marked_at`,
+				pgx.NamedArgs{"registration": registrationID, "session": sessionID, "present": *present, "account": accountID, "now": s.Now()})
+		}
 		if err != nil {
 			return fmt.Errorf("marking registration %s: %w", registrationID, err)
-		}
-		if tag.RowsAffected() == 0 {
-			return problem.NotFound("attendance.not_found")
 		}
 		return audit.Record(ctx, tx, audit.Account(accountID), "attendance.marked", "registration", registrationID.String(),
 			map[string]any{"session": sessionID, "present": present})

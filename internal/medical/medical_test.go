@@ -323,8 +323,17 @@ func TestAlerts(t *testing.T) {
 	}
 	want := map[uuid.UUID]medical.Alert{
 		b.child: {
-			Known: true, Severe: true, Important: "secret epilepsy", Allergies: []string{"secret peanuts", "secret pollen"},
-			Diseases: []string{"secret asthma"}, Medications: []string{"secret pill"}, Diet: "secret no pork", Avoid: "secret diving",
+			Known: true, Severe: true, Important: "secret epilepsy", Diet: "secret no pork", Avoid: "secret diving",
+			Allergies: []medical.Allergy{
+				{To: "secret peanuts", Consequence: "secret swelling", Treatment: "secret pen", Severe: medical.Yes},
+				{To: "secret pollen", Consequence: "secret sneezing", Treatment: "secret drops", Severe: medical.No},
+			},
+			Diseases:    []medical.Disease{{Name: "secret asthma", Gravity: "secret mild", Treatment: "secret puff"}},
+			Medications: []medical.Medication{{Name: "secret pill", Quantity: "secret one", When: "secret noon", Alone: medical.No}},
+			AllowCare:   medical.Yes, AllowAlone: medical.No,
+			Doctor:    medical.Doctor{Name: "secret Dr Janssens", Phone: "+3264111111", Address: "secret street\nsecret town"},
+			Emergency: []medical.Person{{Name: "secret grandmother", Relation: "secret kin", Phone: "+32475111111"}},
+			PickUp:    []medical.Person{{Name: "secret neighbour", Relation: "secret friend", Phone: "+32475222222"}},
 		},
 		quiet:   {Known: true, Unsaid: []string{"has_diet"}},
 		unknown: {},

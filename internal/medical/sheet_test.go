@@ -141,7 +141,7 @@ func TestValidate(t *testing.T) {
 func TestHides(t *testing.T) {
 	t.Parallel()
 	v := full()
-	alert := medical.Alert{Known: true, Important: "secret", Allergies: []string{"secret"}}
+	alert := medical.Alert{Known: true, Important: "secret", Allergies: []medical.Allergy{{To: "secret"}}}
 	for _, value := range []any{
 		v, &v, alert, &alert, v.Allergies, v.Allergies[0], v.Diseases, v.Medications, v.Doctor, v.Emergency,
 		struct{ S medical.Sheet }{v},

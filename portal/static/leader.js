@@ -8,11 +8,12 @@
   const show = (form, mark, late) => {
     const child = form.closest('li');
     child.classList.remove('is-present', 'is-absent');
-    child.classList.add('is-' + mark);
+    if (mark !== 'none') child.classList.add('is-' + mark);
     child.classList.toggle('is-late', late);
     child.querySelector('.late').hidden = !late;
     for (const b of form.querySelectorAll('button')) {
       const on = b.value === mark;
+      if (b.value === 'none') { b.hidden = on; continue; }
       b.classList.toggle('on-' + b.value, on);
       b.setAttribute('aria-pressed', String(on));
     }
