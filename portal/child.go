@@ -92,6 +92,10 @@ func (s *server) childCreate(w http.ResponseWriter, r *http.Request) error {
 	in := readChild(f)
 	in.Key, _ = f.UUID("key")
 	in.Basis = household.Basis(f.Text("basis"))
+	// Everything that is wrong is told in one pass.
+	if err := f.Take(in.Check(s.today())); err != nil {
+		return err
+	}
 	if f.Text("level") == "" {
 		f.Add("level", "portal.child.level_needed")
 	}
@@ -148,6 +152,9 @@ func (s *server) childUpdate(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	in := readChild(f)
+	if err := f.Take(in.Check(s.today())); err != nil {
+		return err
+	}
 	if f.OK() {
 		if err := f.Take(s.Household.UpdateChild(r.Context(), g.guardian.ID, c.ID, in)); err != nil {
 			return err

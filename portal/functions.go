@@ -145,7 +145,7 @@ func newField(l *locale.Locale, f *form.Form, name, label string, rest []any) (f
 		x.Value = f.Raw(name)
 	}
 	if p := f.Problem(name); p != nil {
-		x.Error = told(l, p.Code, p.Args)
+		x.Error = faulty(l, *p)
 	}
 	return x, nil
 }

@@ -39,6 +39,7 @@ type registrationPage struct {
 	Number   int // of the step, from 1
 	Steps    int
 	When     string
+	Before   string // address of the step before; "" on the first
 	Children []choice
 	Nobody   bool // no child may be chosen
 	Formulas []choice
@@ -89,6 +90,9 @@ func (s *server) registrationNew(w http.ResponseWriter, r *http.Request) error {
 	}
 	if len(p.Children) == 0 {
 		return seeOther(w, r, "/mon-espace/enfants/nouveau?suite="+url.QueryEscape(r.URL.RequestURI()))
+	}
+	if p.missed(form.Query(r)) {
+		return s.refuse(w, r, "registration_new", p.Form, p)
 	}
 	if p.Step == stepCheck {
 		p.Key = uuid.NewString()
@@ -166,6 +170,34 @@ func (s *server) registrationPage(r *http.Request, g parent, f *form.Form) (*reg
 	a.read(f, children)
 	p.fill(l, a, f.Text("etape"))
 	return p, a, nil
+}
+
+// answeredInput is the step whose form was sent: without an answer it says so, where an address alone would not.
+const answeredInput = "repondu"
+
+// missed notes what the form of a step lacks that was sent without an answer.
+func (p *registrationPage) missed(f *form.Form) bool {
+	if f.Text(answeredInput) != p.Step {
+		return false
+	}
+	switch p.Step {
+	case stepChild:
+		if f.Text("enfant") == "" {
+			p.Form.Add("enfant", "portal.register.choose_child")
+		}
+	case stepFormula:
+		if f.Text("formule") == "" {
+			p.Form.Add("formule", "portal.register.choose_formula")
+		}
+	case stepBus:
+		if f.Text("aller") == "" {
+			p.Form.Add("aller", "portal.register.choose_out")
+		}
+		if f.Text("retour") == "" {
+			p.Form.Add("retour", "portal.register.choose_back")
+		}
+	}
+	return !p.Form.OK()
 }
 
 // registrable returns the children whom the guardian may register.
@@ -298,6 +330,9 @@ func (p *registrationPage) fill(l *locale.Locale, a answers, asked string) {
 	if len(a.lines) == 0 {
 		p.BusURL = ""
 	}
+	if p.Number > 1 {
+		p.Before = to(steps[p.Number-2])
+	}
 	for _, t := range a.tickets {
 		p.Formulas = append(p.Formulas, choice{Value: t.ID.String(), Text: t.Name + " — " + l.Euros(t.Cents), Hint: t.Left.Text})
 	}
@@ -306,10 +341,10 @@ func (p *registrationPage) fill(l *locale.Locale, a answers, asked string) {
 	for _, line := range a.lines {
 		for _, stop := range line.Stops {
 			if stop.OutAt != nil {
-				p.Out = append(p.Out, choice{Value: stop.ID.String(), Text: l.T("portal.register.stop", l.Minutes(*stop.OutAt), stop.Name), Hint: l.T("portal.camp.bus", line.Name)})
+				p.Out = append(p.Out, choice{Value: stop.ID.String(), Text: l.T("portal.register.stop", l.Minutes(*stop.OutAt), stop.Name), Hint: busHint(l, line)})
 			}
 			if stop.BackAt != nil {
-				p.Back1 = append(p.Back1, choice{Value: stop.ID.String(), Text: l.T("portal.register.stop", l.Minutes(*stop.BackAt), stop.Name), Hint: l.T("portal.camp.bus", line.Name)})
+				p.Back1 = append(p.Back1, choice{Value: stop.ID.String(), Text: l.T("portal.register.stop", l.Minutes(*stop.BackAt), stop.Name), Hint: busHint(l, line)})
 			}
 		}
 	}
@@ -320,6 +355,15 @@ func (p *registrationPage) fill(l *locale.Locale, a answers, asked string) {
 	if a.back != nil {
 		p.StopBack = l.T("portal.register.stop", l.Minutes(*a.back.BackAt), a.back.Name)
 	}
+}
+
+// busHint names a bus and, when it costs something, the price of one direction.
+func busHint(l *locale.Locale, line transport.Line) string {
+	hint := l.T("portal.camp.bus", line.Name)
+	if line.Cents > 0 {
+		hint += " · " + l.T("portal.register.bus_price", line.Cents)
+	}
+	return hint
 }
 
 func stepAsks(step, name string) bool {

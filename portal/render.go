@@ -96,7 +96,7 @@ func (s *server) base(r *http.Request, title string) page.Base {
 func (s *server) refuse(w http.ResponseWriter, r *http.Request, name string, f *form.Form, p page.Page) error {
 	b := p.Shell()
 	for _, problem := range f.Problems() {
-		b.Problems = append(b.Problems, page.Problem{Input: problem.Name, Text: told(b.L, problem.Code, problem.Args)})
+		b.Problems = append(b.Problems, page.Problem{Input: problem.Name, Text: faulty(b.L, problem)})
 	}
 	b.Title = b.L.T("portal.error_prefix", b.Title)
 	return s.render(w, r, http.StatusUnprocessableEntity, name, p)

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"ribambelle/internal/locale"
+	"ribambelle/internal/problem"
 )
 
 // levelName writes a school level for people: « P3 · 3e primaire ».
@@ -25,6 +26,15 @@ func told(l *locale.Locale, code string, args []any) string {
 		}
 	}
 	return unbroken(l, l.T(code, words...))
+}
+
+// faulty writes what is wrong with an input. A reason that names no input by itself, such as an empty one, is said in the
+// words that the language has for this input, if it has: the summary on top of a form stands far from the inputs.
+func faulty(l *locale.Locale, f problem.Field) string {
+	if own := f.Code + "." + f.Name; l.Has(own) {
+		return told(l, own, f.Args)
+	}
+	return told(l, f.Code, f.Args)
 }
 
 // frenchMarks are the marks that French sets apart by a space at which no line may break.

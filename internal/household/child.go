@@ -57,6 +57,13 @@ type ChildForm struct {
 	Basis                Basis // one of OwnBases, empty is parental authority; AddChild only
 }
 
+// Check returns Invalid with every faulty input, as AddChild would, and writes nothing.
+func (f *ChildForm) Check(today civil.Date) error {
+	cleaned := *f
+	_, err := cleaned.validate(today)
+	return err
+}
+
 // validate cleans the form and returns every problem of it at once, under the names of the inputs.
 func (f *ChildForm) validate(today civil.Date) (NationalNumber, error) {
 	var p problem.Fields
