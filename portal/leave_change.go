@@ -229,7 +229,7 @@ func (s *server) busDo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	err = s.Enrol.ChangeBus(r.Context(), g.guardian.ID, g.account.ID, one.ID, f.OptionalUUID("aller"), f.OptionalUUID("retour"))
+	done, err := s.Enrol.ChangeBus(r.Context(), g.guardian.ID, g.account.ID, one.ID, f.OptionalUUID("aller"), f.OptionalUUID("retour"))
 	if err := takeConflict(f, err); err != nil {
 		return err
 	}
@@ -241,6 +241,10 @@ func (s *server) busDo(w http.ResponseWriter, r *http.Request) error {
 		p.Form = f
 		return s.refuse(w, r, "leave/bus", f, p)
 	}
-	s.flash(w, "flash.bus_changed")
+	if done {
+		s.flash(w, "flash.bus_changed")
+	} else {
+		s.flash(w, "flash.bus_asked")
+	}
 	return seeOther(w, r, "/mon-espace/inscriptions/"+one.ID.String())
 }

@@ -88,15 +88,21 @@ func (s *server) registrationCard(l *locale.Locale, r myRegistration) registrati
 		c.Label = l.T("portal.registration.rank", r.Rank)
 	}
 	c.Now = nowOf(l, c)
+	now := len(r.Steps) - 1 // the line that brought the state of today
+	for now > 0 && r.Steps[now].From != nil && *r.Steps[now].From == r.Steps[now].State {
+		now--
+	}
 	for i, e := range r.Steps {
 		if e.State == enrol.Submitted && i+1 < len(r.Steps) && e.From != nil {
 			continue // a request taken up again is told by what follows
 		}
 		t := timelineStep{Text: l.T("portal.timeline." + string(e.State)), By: l.T("portal.by." + e.Actor), At: l.DateTime(e.At), Reason: e.Reason}
-		if e.State == enrol.AwaitingPayment || e.Actor == "program" && !e.State.Info().Exit && e.State != enrol.Validated {
+		if e.From != nil && *e.From == e.State {
+			t.Text = l.T("portal.timeline.bus_changed")
+		} else if e.State == enrol.AwaitingPayment || e.Actor == "program" && !e.State.Info().Exit && e.State != enrol.Validated {
 			t.By = "" // goes without saying
 		}
-		t.Now = i == len(r.Steps)-1 && !info.Exit && r.State != enrol.Completed && r.State != enrol.Confirmed
+		t.Now = i == now && !info.Exit && r.State != enrol.Completed && r.State != enrol.Confirmed
 		t.Over = e.State.Info().Exit
 		if t.Now {
 			t.By = l.T("portal.next." + nextActor(info, r))

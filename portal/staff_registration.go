@@ -120,6 +120,9 @@ type staffEvent struct {
 	Reason    string
 }
 
+// BusChanged reports whether the line tells of other stops: it leads from a state to itself.
+func (e staffEvent) BusChanged() bool { return e.FromState != nil && *e.FromState == e.ToState }
+
 // staffRegistration shows one registration.
 func (s *server) staffRegistration(w http.ResponseWriter, r *http.Request) error {
 	p, err := s.staffRegistrationOf(r, pathID(r))

@@ -16,6 +16,7 @@ import (
 	"ribambelle/internal/ledger"
 	"ribambelle/internal/place"
 	"ribambelle/internal/problem"
+	"ribambelle/internal/task"
 	"ribambelle/internal/transport"
 )
 
@@ -149,10 +150,12 @@ func (s *Store) SaveFeeSteps(ctx context.Context, actor audit.Actor, steps []Fee
 	})
 }
 
-// ChangeBus gives a registration other stops, or none, while the camp has not begun and nothing was paid; after it, or
-// when the new trips are full, Conflict says why and nothing changes.
-func (s *Store) ChangeBus(ctx context.Context, guardianID, accountID, id uuid.UUID, stopOut, stopBack *uuid.UUID) error {
-	return s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
+// ChangeBus gives a registration other stops, or none, while the camp has not begun: done. Once money was paid, somebody
+// who neither registered nor pays can only ask for it: then done is false, and staff have a task. When the new trips are
+// full, or the price would change, Conflict says why and nothing changes. Everybody concerned is told.
+func (s *Store) ChangeBus(ctx context.Context, guardianID, accountID, id uuid.UUID, stopOut, stopBack *uuid.UUID) (done bool, err error) {
+	err = s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
+		done = false
 		r, err := lock(ctx, tx, id)
 		if err != nil {
 			return err
@@ -172,8 +175,45 @@ func (s *Store) ChangeBus(ctx context.Context, guardianID, accountID, id uuid.UU
 			return err
 		}
 		v.stopOut, v.stopBack = stopOut, stopBack
+		if guardianID != r.RegistrantID && guardianID != r.PayerID {
+			paid, err := s.leaving(ctx, tx, &r, guardianID, false)
+			if err != nil {
+				return err
+			}
+			if paid.Paid > 0 {
+				return s.askBus(ctx, tx, &r, v, guardianID, accountID)
+			}
+		}
+		done = true
 		return s.rewish(ctx, tx, &r, f, v, audit.Account(accountID))
 	})
+	return done && err == nil, err
+}
+
+// askBus leaves a change of stops to staff.
+func (s *Store) askBus(ctx context.Context, tx db.Tx, r *Registration, v wish, guardianID, accountID uuid.UUID) error {
+	names, err := stopNames(ctx, tx, v)
+	if err != nil {
+		return err
+	}
+	detail := map[string]any{"guardian": guardianID, "out": v.stopOut, "back": v.stopBack, "reason": names}
+	if err := task.Open(ctx, tx, task.BusAsked, "registration", r.ID.String(), detail); err != nil {
+		return err
+	}
+	return audit.Record(ctx, tx, audit.Account(accountID), "registration.bus_asked", "registration", r.ID.String(), detail)
+}
+
+// stopNames are the stops of a wish as its history keeps them: names of places, with an arrow for the direction.
+func stopNames(ctx context.Context, q db.Querier, v wish) (names string, err error) {
+	err = q.QueryRow(ctx, `
+		SELECT concat_ws(' · ',
+		  '→ ' || COALESCE((SELECT name FROM bus_stop WHERE id = @out), '—'),
+		  '← ' || COALESCE((SELECT name FROM bus_stop WHERE id = @back), '—'))`,
+		pgx.NamedArgs{"out": v.stopOut, "back": v.stopBack}).Scan(&names)
+	if err != nil {
+		return "", fmt.Errorf("reading the names of stops: %w", err)
+	}
+	return names, nil
 }
 
 // rewish makes a registration take something else, places and price included.
@@ -206,8 +246,24 @@ func (s *Store) rewish(ctx context.Context, tx db.Tx, r *Registration, f Facts, 
 	if err != nil {
 		return fmt.Errorf("changing the bus of registration %s: %w", r.ID, err)
 	}
+	if sameStop(r.StopOutID, v.stopOut) && sameStop(r.StopBackID, v.stopBack) {
+		return nil // nothing new to tell
+	}
+	if err := task.Close(ctx, tx, task.BusAsked, "registration", r.ID.String(), actor.ID); err != nil {
+		return err
+	}
+	// A line from a state to itself is a change of bus: the history still ends where the registration stands.
+	names, err := stopNames(ctx, tx, v)
+	if err != nil {
+		return err
+	}
+	if err := s.note(ctx, tx, r, &r.State, actor, names); err != nil {
+		return err
+	}
 	return audit.Record(ctx, tx, actor, "registration.bus_changed", "registration", r.ID.String(), map[string]any{"out": v.stopOut, "back": v.stopBack})
 }
+
+func sameStop(a, b *uuid.UUID) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // undecided reports whether a registration's price was neither charged nor found to be nothing.
 func (r *Registration) undecided() bool {

@@ -229,7 +229,8 @@ func (m *machine) bus(r *rapid.T) {
 	if rapid.Bool().Draw(r, "bus") {
 		out = &m.line.Stops[1].ID
 	}
-	ok(r, m.Enrol.ChangeBus(context.Background(), m.families[one.family].Guardian.ID, m.families[one.family].Account, one.id, out, nil))
+	_, err := m.Enrol.ChangeBus(context.Background(), m.families[one.family].Guardian.ID, m.families[one.family].Account, one.id, out, nil)
+	ok(r, err)
 }
 
 func (m *machine) move(r *rapid.T) {

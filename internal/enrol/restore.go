@@ -132,6 +132,7 @@ func stateBefore(ctx context.Context, q db.Querier, id uuid.UUID) (State, error)
 		SELECT from_state
 		FROM registration_event
 		WHERE registration_id = @id
+		  AND from_state IS DISTINCT FROM to_state
 		ORDER BY id DESC
 		LIMIT 1`,
 		pgx.NamedArgs{"id": id}).Scan(&before)

@@ -23,6 +23,7 @@ import (
 const (
 	templateAccount      = "account_" // and the purpose of the code
 	templateRegistration = "registration_"
+	templateBus          = templateRegistration + "bus_changed"
 	templateInvoice      = "invoice"
 )
 
@@ -98,7 +99,7 @@ func (s *Store) accountMail(ctx context.Context, codeID uuid.UUID) error {
 }
 
 // registrationChanged keeps the messages of one line of a registration's history: to who registered and who pays, and
-// of a confirmation or an exit to every guardian who receives messages about the child.
+// of a confirmation, an exit or another bus to every guardian who receives messages about the child.
 func (s *Store) registrationChanged(ctx context.Context, eventID int64) error {
 	return s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		e, err := readEvent(ctx, tx, eventID)
@@ -108,14 +109,14 @@ func (s *Store) registrationChanged(ctx context.Context, eventID int64) error {
 		if err != nil {
 			return err
 		}
-		if e.Outdated || !slices.Contains(told, e.ToState) {
+		if e.Outdated || !slices.Contains(told, e.ToState) && !e.busChanged() {
 			return nil
 		}
 		recipients := []string{toGuardian(e.RegistrantID)}
 		if e.PayerID != e.RegistrantID {
 			recipients = append(recipients, toGuardian(e.PayerID))
 		}
-		if e.ToState == enrol.Confirmed || e.ToState.Info().Exit {
+		if e.busChanged() || e.ToState == enrol.Confirmed || e.ToState.Info().Exit {
 			others, err := s.listeners(ctx, tx, e.ChildID, e.RegistrantID, e.PayerID)
 			if err != nil {
 				return err
@@ -123,10 +124,14 @@ func (s *Store) registrationChanged(ctx context.Context, eventID int64) error {
 			recipients = append(recipients, others...)
 		}
 		var at *time.Time
-		if later := morning(s.Now()); e.ToState == enrol.Offered && later.After(s.Now()) {
+		if later := morning(s.Now()); e.ToState == enrol.Offered && !e.busChanged() && later.After(s.Now()) {
 			at = &later
 		}
-		return s.put(ctx, tx, templateRegistration+string(e.ToState), fmt.Sprint(eventID), e.At, at, recipients...)
+		template := templateRegistration + string(e.ToState)
+		if e.busChanged() {
+			template = templateBus
+		}
+		return s.put(ctx, tx, template, fmt.Sprint(eventID), e.At, at, recipients...)
 	})
 }
 

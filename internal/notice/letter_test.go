@@ -287,6 +287,52 @@ func TestPayerApart(t *testing.T) {
 	}
 }
 
+// TestBusChanged: other stops are told to everybody who receives messages about the child, once, and by nobody's name.
+func TestBusChanged(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	f, other := b.Family(t, 1), b.Family(t, 0)
+	b.join(t, other, f, 0, household.RightSee, household.RightRegister, household.RightMessages)
+	c := b.Camp(t, "Nature", 10)
+	b.Bus(t, c, 10)
+	r := b.Ask(t, f, 0, c)
+	b.tell(t)
+	b.send(t)
+	var stop uuid.UUID
+	if err := b.World.DB.QueryRow(t.Context(), `SELECT id FROM bus_stop WHERE name = 'École du Nord'`).Scan(&stop); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the same stops again are no news
+		done, err := b.Enrol.ChangeBus(t.Context(), other.Guardian.ID, other.Account, r.ID, &stop, nil)
+		if err != nil || !done {
+			t.Fatalf("done %v, %v", done, err)
+		}
+	}
+	b.tell(t)
+	mails := b.send(t)
+	if len(to(mails, 1)) != 1 || len(to(mails, 2)) != 1 || len(mails) != 2 {
+		t.Fatalf("mails: %q", subjects(mails))
+	}
+	for _, m := range mails {
+		if !strings.HasPrefix(m.Subject, "Bus modifié") || !strings.Contains(m.Text, "École du Nord") || !strings.Contains(m.Text, "8 h 20") && !strings.Contains(m.Text, "8\u00a0h\u00a020") {
+			t.Errorf("%s\n%s", m.Subject, m.Text)
+		}
+	}
+	if n := b.count(t, `SELECT count(*) FROM registration_event WHERE from_state = to_state AND reason LIKE '→ École du Nord%'`); n != 1 {
+		t.Errorf("%d lines in the history, want 1", n)
+	}
+	// Once paid, who neither registers nor pays can only ask.
+	b.Validate(t, f, r)
+	b.pay(t, f, r)
+	done, err := b.Enrol.ChangeBus(t.Context(), other.Guardian.ID, other.Account, r.ID, nil, &stop)
+	if err != nil || done || b.tasks(t, "bus_asked") != 1 {
+		t.Errorf("done %v, %v, %d tasks, want a request", done, err, b.tasks(t, "bus_asked"))
+	}
+	if b.Read(t, r.ID).StopBackID != nil {
+		t.Error("the request changed the bus")
+	}
+}
+
 func TestOutdatedIsDropped(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -35,8 +35,11 @@ type event struct {
 	ActorKind      string
 	ActorID        string
 	Reason         string
-	Outdated       bool // a newer line follows
+	Outdated       bool // a newer line follows that says more: for a change of bus any, else one that changes the state
 }
+
+// busChanged reports whether the line tells of other stops: it leads from a state to itself.
+func (e event) busChanged() bool { return e.FromState == e.ToState }
 
 func readEvent(ctx context.Context, q db.Querier, id int64) (event, error) {
 	rows, err := q.Query(ctx, `
@@ -47,6 +50,7 @@ func readEvent(ctx context.Context, q db.Querier, id int64) (event, error) {
 			FROM registration_event AS newer
 			WHERE newer.registration_id = e.registration_id
 			  AND newer.id > e.id
+			  AND (newer.from_state IS DISTINCT FROM newer.to_state OR e.from_state = e.to_state)
 		  ) AS outdated
 		FROM registration_event AS e
 		JOIN registration AS r ON r.id = e.registration_id
@@ -209,6 +213,13 @@ func (s *Store) registrationLetter(ctx context.Context, tx db.Tx, m message, to 
 	l := letter{key: m.Template, args: p.args(loc), facts: p.facts(loc), button: pathRegistration(p.ID)}
 	exit := e.ToState.Info().Exit
 	switch {
+	case e.busChanged():
+		l.args[3] = loc.Day(p.First) // from which day
+		l.facts = append(l.facts, p.practical(loc)...)
+		if p.OutAt == nil && p.BackAt == nil {
+			l.after = []string{loc.T("notice.registration_bus_changed.none")}
+		}
+		return l, nil
 	case e.ToState == enrol.AwaitingPayment && payer:
 		l.button = pathPay(p.ID)
 		bill, err := s.bill(ctx, tx, p, loc)

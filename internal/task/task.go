@@ -31,6 +31,7 @@ const (
 	DecideLate    = "decide_late"    // a request has waited too long for the commune
 	RefundDue     = "refund_due"     // a registration ended and money of the family is here
 	CancelAsked   = "cancel_asked"   // a guardian asks to cancel what someone has paid
+	BusAsked      = "bus_asked"      // a guardian who neither registered nor pays asks for another bus
 	PaymentUnsure = "payment_unsure" // the provider does not know a payment that we asked for
 )
 
