@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -172,7 +173,7 @@ func (s *server) staffRegistrationOf(r *http.Request, id uuid.UUID) (*staffRegis
 		return nil, err
 	}
 	if p.Money != nil && p.Money.Balance.Owed() > 0 {
-		p.Form.Set("amount", p.Money.Balance.Owed().Euros()).Set("source", "bank")
+		p.Form.Set("amount", strings.Replace(p.Money.Balance.Owed().Euros(), ".", ",", 1)).Set("source", "bank")
 	}
 	if p.Timeline, err = s.staffTimeline(ctx, id); err != nil {
 		return nil, err

@@ -632,7 +632,7 @@ func TestStaffSystem(t *testing.T) {
 	for i, want := range []string{"Lecture d’Odoo", "lundi 3 mai 2027 à 12 h 01", "il y a 1 minute", "lancé"} {
 		a.has(t, fmt.Sprintf("#schedule ~ div tbody tr > :nth-child(%d)", i+1), want)
 	}
-	a.has(t, "#queue ~ ul strong", "Envoi d’un courriel")
+	a.has(t, "#queue ~ ul strong", "Envoi d’un e-mail")
 	a.has(t, "#queue ~ ul .tag.stop", "abandonné")
 	a.has(t, "#queue ~ ul", "550 boîte inconnue")
 	a.has(t, "#mail ~ ul", "550 boîte inconnue")

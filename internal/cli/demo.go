@@ -193,7 +193,7 @@ func (a *app) demoPeople(ctx context.Context) error {
 
 func demoSheet() medical.Sheet {
 	return medical.Sheet{
-		HasAllergies: medical.Yes, Allergies: []medical.Allergy{{To: "Arachides", Consequence: "Gonflement, gêne respiratoire", Treatment: "Stylo d'adrénaline dans le sac, puis le 112", Severe: medical.Yes}},
+		HasAllergies: medical.Yes, Allergies: []medical.Allergy{{To: "Arachides", Consequence: "Gonflement, gêne respiratoire", Treatment: "Stylo d’adrénaline dans le sac, puis le 112", Severe: medical.Yes}},
 		HasDiseases: medical.No, TakesMedication: medical.No, HasDiet: medical.No, Tetanus: medical.Yes,
 		Swims: medical.Yes, Doctor: medical.Doctor{Name: "Dr Claire Fontaine", Phone: "+3287000011"},
 		AllowCare: medical.Yes, AllowFirstAid: medical.Yes, AllowSunCream: medical.Yes, AllowAlone: medical.No, AllowPhoto: medical.Yes,
