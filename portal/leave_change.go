@@ -41,7 +41,7 @@ type moveChoice struct {
 
 // moveAsk lists the camps, or asks how the chosen one is wanted.
 func (s *server) moveAsk(w http.ResponseWriter, r *http.Request) error {
-	_, one, err := s.mayChange(r, household.RightCancel)
+	one, err := s.mayChange(r, household.RightCancel)
 	if err != nil {
 		return err
 	}
@@ -53,19 +53,19 @@ func (s *server) moveAsk(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, r, http.StatusOK, "leave/move", p)
 }
 
-// mayChange returns who acts and the registration in the address; Conflict when it is over, or the right's error.
-func (s *server) mayChange(r *http.Request, right household.Right) (parent, myRegistration, error) {
+// mayChange returns the registration in the address; Conflict when it is over, or the right's error.
+func (s *server) mayChange(r *http.Request, right household.Right) (myRegistration, error) {
 	g, one, err := s.ofRegistration(r)
 	if err != nil {
-		return g, one, err
+		return one, err
 	}
 	if err := s.Household.Right(r.Context(), s.DB, g.guardian.ID, one.ChildID, right, s.today()); err != nil {
-		return g, one, err
+		return one, err
 	}
 	if one.State.Info().Exit || one.State == enrol.Completed || one.FirstDay.Before(s.today()) {
-		return g, one, problem.Conflict("registration.over", one.State.Info().Label())
+		return one, problem.Conflict("registration.over", one.State.Info().Label())
 	}
-	return g, one, nil
+	return one, nil
 }
 
 func (s *server) movePage(r *http.Request, one myRegistration, f *form.Form) (*movePage, error) {
@@ -195,7 +195,7 @@ type stopsPage struct {
 
 // busAsk shows the stops to choose from.
 func (s *server) busAsk(w http.ResponseWriter, r *http.Request) error {
-	_, one, err := s.mayChange(r, household.RightRegister)
+	one, err := s.mayChange(r, household.RightRegister)
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ func (s *server) outside(inner http.Handler) http.Handler {
 		start := time.Now()
 		defer func() {
 			if v := recover(); v != nil {
-				if v == http.ErrAbortHandler {
+				if v == http.ErrAbortHandler { //nolint:errorlint // a recovered value, compared as net/http does
 					panic(v)
 				}
 				s.log.ErrorContext(r.Context(), "panic", "request", sc.reference, "route", sc.route, "value", v, "stack", string(debug.Stack()))

@@ -37,8 +37,10 @@ func (p *fakeProvider) Create(_ context.Context, r pay.CreateRequest) (pay.Payme
 	if p.down {
 		return pay.Payment{}, &pay.Error{Kind: pay.ErrKindTemporary, Doing: "creating"}
 	}
-	one := &pay.Payment{ID: "tr_" + strings.ReplaceAll(r.Key, "-", "")[:10], Status: pay.StatusOpen, Amount: r.Amount, CheckoutURL: "https://pay.example/x",
-		AppURL: "https://pay.example/app", QR: p.qr, Cancelable: true, CreatedAt: testNow, ExpiresAt: testNow.Add(time.Hour)}
+	one := &pay.Payment{
+		ID: "tr_" + strings.ReplaceAll(r.Key, "-", "")[:10], Status: pay.StatusOpen, Amount: r.Amount, CheckoutURL: "https://pay.example/x",
+		AppURL: "https://pay.example/app", QR: p.qr, Cancelable: true, CreatedAt: testNow, ExpiresAt: testNow.Add(time.Hour),
+	}
 	p.payments[one.ID] = one
 	return *one, nil
 }

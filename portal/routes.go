@@ -120,13 +120,3 @@ func (s *server) allowed(r *http.Request) string {
 
 // anyone is the access of a signed-in person, whatever the roles: staff have children too.
 func anyone(*server, *account.Account) error { return nil }
-
-// only is the access of people who have at least one of the roles.
-func only(roles ...string) access {
-	return func(_ *server, a *account.Account) error {
-		if slices.ContainsFunc(roles, a.Is) {
-			return nil
-		}
-		return problem.Forbidden("portal.error.not_yours")
-	}
-}

@@ -173,7 +173,7 @@ func (s *server) sweepTurns(ctx context.Context, now time.Time) {
 		WHERE seen_at < @before`,
 		pgx.NamedArgs{"before": now.Add(-turnKept)})
 	if err != nil {
-		s.log.Warn("sweeping the queue", "error", err.Error())
+		s.log.WarnContext(ctx, "sweeping the queue", "error", err.Error())
 	}
 }
 
@@ -185,6 +185,6 @@ func (s *server) turnDone(ctx context.Context, t turn) {
 		WHERE id = @id`,
 		pgx.NamedArgs{"id": t.id, "now": s.Now()})
 	if err != nil {
-		s.log.Warn("ending a turn", "error", err.Error())
+		s.log.WarnContext(ctx, "ending a turn", "error", err.Error())
 	}
 }

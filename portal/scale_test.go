@@ -239,7 +239,7 @@ func (b *bundle) drain(one seen) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	for rows.Next() { //nolint:revive // only the time counts
+	for rows.Next() { // only the time counts
 	}
 	rows.Close()
 }

@@ -162,7 +162,7 @@ func (s *server) staffBank(w http.ResponseWriter, r *http.Request) error {
 
 // staffBankImport takes in a file. The work goes on when the browser leaves, and the same file again changes nothing.
 func (s *server) staffBankImport(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseMultipartForm(bank.MaxFile); err != nil {
+	if err := r.ParseMultipartForm(bank.MaxFile); err != nil { //nolint:gosec // outside bounds every body by its route
 		var large *http.MaxBytesError
 		if !errors.As(err, &large) {
 			return problem.Invalid("form.unreadable")

@@ -142,7 +142,7 @@ func (p *counterFamilyPage) URL() string { return counterPath + p.Guardian.ID.St
 
 // counterFamily shows a family: whom to register.
 func (s *server) counterFamily(w http.ResponseWriter, r *http.Request) error {
-	p, err := s.counterFamilyPage(r, "")
+	p, err := s.counterFamilyPage(r)
 	if err != nil {
 		return err
 	}
@@ -160,8 +160,8 @@ func (s *server) counterFamily(w http.ResponseWriter, r *http.Request) error {
 }
 
 // counterFamilyPage reads who asks and for whom they may.
-func (s *server) counterFamilyPage(r *http.Request, title string) (*counterFamilyPage, error) {
-	base, _, err := s.staff(r, title, "/gestion/guichet")
+func (s *server) counterFamilyPage(r *http.Request) (*counterFamilyPage, error) {
+	base, _, err := s.staff(r, "", "/gestion/guichet")
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +202,7 @@ type counterCamp struct {
 
 // counterCamps lists the camps: those that the child may go to first.
 func (s *server) counterCamps(w http.ResponseWriter, r *http.Request) error {
-	family, err := s.counterFamilyPage(r, "")
+	family, err := s.counterFamilyPage(r)
 	if err != nil {
 		return err
 	}

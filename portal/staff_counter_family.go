@@ -105,7 +105,7 @@ func (s *server) counterChildNew(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) counterChildPage(r *http.Request, f *form.Form) (*counterChildPage, error) {
-	family, err := s.counterFamilyPage(r, "")
+	family, err := s.counterFamilyPage(r)
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ func (s *server) counterWish(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) counterWishPage(r *http.Request, f *form.Form) (*counterWishPage, error) {
-	family, err := s.counterFamilyPage(r, "")
+	family, err := s.counterFamilyPage(r)
 	if err != nil {
 		return nil, err
 	}

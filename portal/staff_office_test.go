@@ -123,8 +123,10 @@ func TestSeasonsAndFees(t *testing.T) {
 	b := setup(t)
 	chief, _ := b.person("chef@example.test", "Chef", "administrator")
 	const path = "/gestion/reglages/periodes"
-	season := []string{"name", "Été 2027", "first_day_day", "1", "first_day_month", "7", "first_day_year", "2027",
-		"last_day_day", "31", "last_day_month", "8", "last_day_year", "2027", "most", "3"}
+	season := []string{
+		"name", "Été 2027", "first_day_day", "1", "first_day_month", "7", "first_day_year", "2027",
+		"last_day_day", "31", "last_day_month", "8", "last_day_year", "2027", "most", "3",
+	}
 	chief.send(path, season...).to(t, path)
 	if a := chief.send(path, season...); a.StatusCode != http.StatusUnprocessableEntity || b.count(`SELECT count(*) FROM season`) != 1 {
 		t.Errorf("a season over another: %d", a.StatusCode)

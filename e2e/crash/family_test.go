@@ -162,8 +162,10 @@ func (s *session) child(ctx context.Context, family string, i int) (string, erro
 		n.names = append(n.names, "Enfant "+name)
 		n.secrets = append(n.secrets, illness, nn, nn[:2]+"."+nn[2:4]+"."+nn[4:6]+"-"+nn[6:9]+"."+nn[9:])
 	})
-	sheet := url.Values{"has_allergies": {"yes"}, "allergies.0.to": {illness}, "allergies.0.severe": {"yes"}, "has_diseases": {"no"}, "takes_medication": {"no"}, "has_diet": {"no"},
-		"allow_care": {"yes"}, "emergency.0.name": {"Mamy"}, "emergency.0.phone": {"0475 00 00 00"}}
+	sheet := url.Values{
+		"has_allergies": {"yes"}, "allergies.0.to": {illness}, "allergies.0.severe": {"yes"}, "has_diseases": {"no"}, "takes_medication": {"no"}, "has_diet": {"no"},
+		"allow_care": {"yes"}, "emergency.0.name": {"Mamy"}, "emergency.0.phone": {"0475 00 00 00"},
+	}
 	// An answer that got lost makes the second try a conflict of versions: the sheet is there.
 	if _, err := s.send(ctx, "/mon-espace/enfants/"+id+"/fiche-medicale", sheet); err != nil && !errors.Is(err, errRefused) {
 		return "", err

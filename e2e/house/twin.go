@@ -8,7 +8,7 @@ import (
 // Twin returns a second `serve` on the same home and database, at an address of its own. It is started and stopped like
 // the first one; Remove is the first one's.
 func (h *House) Twin() (*House, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // does not wait
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

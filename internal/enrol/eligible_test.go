@@ -119,8 +119,13 @@ func TestSchoolYearOfTheCamp(t *testing.T) {
 		day  civil.Date
 		want string // level of a child in P3 in 2026–27
 	}{
-		{civil.NewDate(2026, 8, 23), "P2"}, {civil.NewDate(2026, 8, 24), "P3"}, {civil.NewDate(2026, 12, 28), "P3"},
-		{civil.NewDate(2027, 1, 2), "P3"}, {civil.NewDate(2027, 7, 5), "P3"}, {civil.NewDate(2027, 8, 29), "P3"}, {civil.NewDate(2027, 8, 30), "P4"},
+		{civil.NewDate(2026, 8, 23), "P2"},
+		{civil.NewDate(2026, 8, 24), "P3"},
+		{civil.NewDate(2026, 12, 28), "P3"},
+		{civil.NewDate(2027, 1, 2), "P3"},
+		{civil.NewDate(2027, 7, 5), "P3"},
+		{civil.NewDate(2027, 8, 29), "P3"},
+		{civil.NewDate(2027, 8, 30), "P4"},
 	} {
 		if got := civil.AdvanceLevel("P3", civil.SchoolYear(tt.day)-2026); got != tt.want {
 			t.Errorf("on %s the child is in %s, want %s", tt.day, got, tt.want)
