@@ -105,7 +105,7 @@ func (b *bundle) benchPull(t *testing.T, bare *connector.Client) {
 			b.exec(t, `DELETE FROM odoo_external`, `DELETE FROM odoo_cursor WHERE model = 'event.registration'`, `UPDATE pool SET external = 0`)
 			return timed(func() {
 				r, err := b.sync.Pull(t.Context(), false)
-				if err != nil || r.Outside != benchPull {
+				if err != nil || r.Outside < benchPull {
 					t.Fatalf("%+v, %v", r, err)
 				}
 			})

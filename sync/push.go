@@ -37,7 +37,7 @@ type pushing struct {
 	module  string
 	profile connector.Profile
 	mails   bool // Odoo sends its own confirmation: a state is opened by a write of its own
-	again   bool // something that was refused may pass now
+	again   bool // there is more, or something that was refused may pass now
 	r       *Result
 }
 
@@ -89,8 +89,8 @@ func (p *pushing) registrations(ctx context.Context) error {
 		if p.profile, err = p.Odoo.Profile(ctx); err != nil {
 			return err
 		}
-		p.again = false
-		if err := p.sendRegistrations(ctx, batch); err != nil || len(batch) < pushBatch && !p.again {
+		p.again = len(batch) > pushBatch
+		if err := p.sendRegistrations(ctx, batch[:min(len(batch), pushBatch)]); err != nil || !p.again {
 			return err
 		}
 	}
@@ -126,26 +126,30 @@ func (p *pushing) skipNeverSent(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the waiting lists: %w", err)
 	}
+	if len(ids) == 0 {
+		return nil
+	}
 	return enrol.MirroredAll(ctx, p.DB, ids, versions)
 }
 
-// unmirroredRegistrations reads what waits, first what frees a seat in Odoo.
+// unmirroredRegistrations reads what waits, first what frees a seat in Odoo: one row more than a batch tells that there
+// is more.
 func (p *pushing) unmirroredRegistrations(ctx context.Context) ([]row, error) {
 	rows, err := p.DB.Query(ctx, `
-		SELECT r.id, r.version, r.state, r.camp_id, c.first_name || ' ' || c.last_name AS name, g.email, g.phone,
-		  le.odoo_id AS event, lt.odoo_id AS ticket, lp.odoo_id AS partner, lr.odoo_id AS known, COALESCE(lr.adopted, false) AS adopted
+		SELECT r.id, r.version, r.state, r.camp_id, c.first_name || ' ' || c.last_name AS name, g.email, g.phone, le.odoo_id AS event,
+		  (SELECT odoo_id FROM odoo_link WHERE kind = 'ticket' AND local_id = r.ticket_id) AS ticket,
+		  (SELECT odoo_id FROM odoo_link WHERE kind = 'guardian' AND local_id = r.registrant_id) AS partner,
+		  (SELECT odoo_id FROM odoo_link WHERE kind = 'registration' AND local_id = r.id) AS known,
+		  EXISTS (SELECT 1 FROM odoo_link WHERE kind = 'registration' AND local_id = r.id AND adopted) AS adopted
 		FROM registration r
 		JOIN child c ON c.id = r.child_id
 		JOIN guardian g ON g.id = r.registrant_id
 		JOIN odoo_link le ON le.kind = 'camp' AND le.local_id = r.camp_id
-		LEFT JOIN odoo_link lt ON lt.kind = 'ticket' AND lt.local_id = r.ticket_id
-		LEFT JOIN odoo_link lp ON lp.kind = 'guardian' AND lp.local_id = r.registrant_id
-		LEFT JOIN odoo_link lr ON lr.kind = 'registration' AND lr.local_id = r.id
 		WHERE r.version > r.mirrored_version
 		  AND NOT EXISTS (SELECT 1 FROM odoo_refusal f WHERE f.kind = 'registration' AND f.local_id = r.id AND f.version = r.version)
 		ORDER BY r.state IN ('submitted', 'to_validate', 'validated', 'awaiting_payment', 'offered', 'confirmed', 'completed'), r.created_at, r.id
 		LIMIT @limit`,
-		pgx.NamedArgs{"limit": pushBatch})
+		pgx.NamedArgs{"limit": pushBatch + 1})
 	if err != nil {
 		return nil, fmt.Errorf("reading what waits for Odoo: %w", err)
 	}
