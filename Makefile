@@ -46,10 +46,6 @@ proof-crash: install-test ## kill -9 fifty times under load, then compare the bo
 screenshots: install-test ## make the pictures of docs/screenshots again, from a fresh demo
 	$(GO) test -count=1 -timeout 15m ./e2e -run TestScreenshots -pictures $(CURDIR)/docs/screenshots
 
-.PHONY: contract
-contract: install-test ## what an Odoo owes us, on the event module or, with ODOO_URL=… and so on, on a real one
-	$(GO) test -count=1 -run Contract ./connector
-
 .PHONY: bench
 bench: install-test ## measure documents and the wire
 	$(GO) test -run '^$$' -bench . -benchmem ./connector ./reports
