@@ -63,7 +63,7 @@ func demoCommune(now time.Time) eventmodule.Commune {
 	}
 	c.Events = append(c.Events, eventmodule.Event{
 		Key: "bois", Name: "L'atelier du bois", Begin: at(monday, 9), End: at(monday.AddDays(4), 16), Zone: "Europe/Brussels",
-		Place: "moulin", Type: "Stage", Tags: []string{"Stage", "P1", "P2", "P3", "P4", "P5", "P6", "Arts", "6-8 ans", "9-12 ans"},
+		Place: "moulin", Type: "Stage", Tags: []string{"Stage", "P1", "P2", "P3", "P4", "P5", "P6", "Arts"},
 		Stage: "Announced", Seats: 16,
 		Description: "<p>Scier, poncer, assembler : chaque enfant repart avec un nichoir. Les outils sont prêtés.</p>",
 		Tickets:     []eventmodule.Ticket{{Name: "Semaine", Price: 60}},
