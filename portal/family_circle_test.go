@@ -222,7 +222,7 @@ func TestBlockedGuardianLearnsNothing(t *testing.T) {
 	}
 	// Acts answer as for what does not exist.
 	for _, path := range []string{
-		"/mon-espace/inscriptions/{}/annuler", "/mon-espace/inscriptions/{}/place", "/mon-espace/inscriptions/{}/payer", "/mon-espace/enfants/{}",
+		"/mon-espace/inscriptions/{}/annuler", "/mon-espace/inscriptions/{}/place", "/mon-espace/inscriptions/{}/accord", "/mon-espace/inscriptions/{}/payer", "/mon-espace/enfants/{}",
 		"/mon-espace/enfants/{}/fiche", "/mon-espace/enfants/{}/fiche-medicale", "/mon-espace/enfants/{}/fiche-medicale/confirmer",
 		"/mon-espace/famille/enfants/{}/coordonnees", "/mon-espace/famille/codes/{}/annuler",
 	} {

@@ -23,6 +23,7 @@ func (s *server) leaveRoutes() []route {
 		{post, registration + "/bus", anyone, s.busDo},
 		{get, registration + "/place", anyone, s.offerShow},
 		{post, registration + "/place", anyone, s.offerAnswer},
+		{post, registration + "/accord", anyone, s.agree},
 	}
 }
 

@@ -185,6 +185,8 @@ type registrationShowPage struct {
 	DecideURL string
 	Form      *form.Form
 	Bus       bool // a bus serves the camp
+	Agree     bool // the guardian's consent is asked for
+	Awaited   bool // the guardian asked, and another one has not agreed yet
 }
 
 // ofRegistration returns who acts and the registration in the address.
@@ -211,6 +213,9 @@ func (s *server) registrationShowPage(r *http.Request, g parent, one myRegistrat
 		return nil, err
 	}
 	p.Bus = len(lines) > 0
+	if p.Agree, p.Awaited, err = s.awaited(r.Context(), g, one.ID); err != nil {
+		return nil, err
+	}
 	err = s.Household.Right(r.Context(), s.DB, g.guardian.ID, one.ChildID, household.RightMedical, s.today())
 	if err != nil {
 		return p, nil //nolint:nilerr // who may not see the sheet is not asked to confirm it

@@ -84,6 +84,8 @@ type queueRow struct {
 	Level  string // of the child, in the school year of the camp
 	Age    int    // at the first session
 	Points []staffPoint
+
+	NoConsent bool // a consent that the commune asks for is missing
 }
 
 // staffPoint is one thing to know before deciding.
@@ -94,6 +96,9 @@ func (r queueRow) Name() string { return r.FirstName + " " + r.LastName }
 
 // URL is the registration's page.
 func (r queueRow) URL() string { return "/gestion/inscriptions/" + r.ID.String() }
+
+// NeedsReason reports whether validating passes over something, so that the page asks for a reason first.
+func (r queueRow) NeedsReason() bool { return r.Derogation != "" || r.NoConsent }
 
 // ToDecide reports whether the registration waits for a decision.
 func (r queueRow) ToDecide() bool { return r.State == enrol.ToValidate }
@@ -197,10 +202,10 @@ func (s *server) staffRows(ctx context.Context, l *locale.Locale, where, order s
 
 // staffPoints adds level, age and what there is to know to each registration.
 func (s *server) staffPoints(ctx context.Context, l *locale.Locale, list []queueRow) error {
-	ids := make([]uuid.UUID, len(list))
+	ids, own := make([]uuid.UUID, len(list)), make([]uuid.UUID, len(list))
 	years := map[int][]uuid.UUID{}
 	for i, r := range list {
-		ids[i] = r.ChildID
+		ids[i], own[i] = r.ChildID, r.ID
 		year := civil.SchoolYear(r.FirstDay)
 		years[year] = append(years[year], r.ChildID)
 	}
@@ -214,8 +219,13 @@ func (s *server) staffPoints(ctx context.Context, l *locale.Locale, list []queue
 			return err
 		}
 	}
+	waits, err := s.Enrol.AwaitedAmong(ctx, s.DB, own)
+	if err != nil {
+		return err
+	}
 	for i := range list {
 		r := &list[i]
+		r.NoConsent = waits[r.ID]
 		r.Level, r.Age = levels[civil.SchoolYear(r.FirstDay)][r.ChildID], civil.AgeOn(r.BirthDate, r.FirstDay)
 		fresh := sheets[r.ChildID].FreshOn(r.FirstDay, r.SheetDays)
 		r.Points = staffPointsOf(l, *r, fresh)
@@ -254,6 +264,9 @@ func staffPointsOf(l *locale.Locale, r queueRow, fresh bool) []staffPoint {
 		points = append(points, staffPoint{"ok", l.N("staff.point.bus", wanted)})
 	case wanted > 0:
 		points = append(points, staffPoint{"stop", l.T("staff.point.no_bus")})
+	}
+	if r.NoConsent {
+		points = append(points, staffPoint{"wait", l.T("staff.point.no_consent")})
 	}
 	if r.Derogation != "" {
 		points = append(points, staffPoint{"info", l.T("staff.point.derogation")})

@@ -126,7 +126,15 @@ func (s *Store) Reasons(ctx context.Context, id uuid.UUID) ([]Reason, error) {
 	if err != nil {
 		return nil, err
 	}
-	return withoutWindow(Eligible(f)), nil
+	missing, err := s.awaited(ctx, s.DB, &r)
+	if err != nil {
+		return nil, err
+	}
+	var reasons []Reason
+	if len(missing) > 0 {
+		reasons = append(reasons, Reason{Rule: ruleConsent, Bar: true, Code: "eligible.consent", Derogation: true})
+	}
+	return append(reasons, withoutWindow(Eligible(f))...), nil
 }
 
 // LeavingFor computes for staff what the regulation keeps and what would come back if the registration ended now.

@@ -22,7 +22,7 @@ import (
 const maxReason = 1000
 
 // Decide validates a request, or refuses it with a reason that the family reads. Invalid without the reason of a
-// refusal; Conflict when the request no longer waits for a decision.
+// refusal, of an exception, or of going without the other parent's consent; Conflict when the request no longer waits for a decision.
 func (s *Store) Decide(ctx context.Context, accountID, id uuid.UUID, accept bool, reason string) error {
 	reason = strings.TrimSpace(reason)
 	if err := checkReason(reason, !accept); err != nil {
@@ -45,6 +45,9 @@ func (s *Store) Decide(ctx context.Context, accountID, id uuid.UUID, accept bool
 			return err
 		}
 		if err := s.override(ctx, tx, &r, f, accountID, reason); err != nil {
+			return err
+		}
+		if err := s.overrideConsent(ctx, tx, &r, accountID, reason); err != nil {
 			return err
 		}
 		if err := s.move(ctx, tx, &r, Validated, nil, actor, reason); err != nil {

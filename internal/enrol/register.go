@@ -254,7 +254,10 @@ func (s *Store) insert(ctx context.Context, tx db.Tx, guardianID uuid.UUID, r Re
 	if r.by != uuid.Nil {
 		actor = audit.Account(r.by)
 	}
-	return reg, s.note(ctx, tx, &reg, nil, actor, "")
+	if err := s.note(ctx, tx, &reg, nil, actor, ""); err != nil {
+		return reg, err
+	}
+	return reg, s.askConsent(ctx, tx, &reg)
 }
 
 // grant holds every place that a registration needs and puts the child on its bus. Holds that have run out are
@@ -321,13 +324,20 @@ func (s *Store) dropBus(ctx context.Context, tx db.Tx, r *Registration, f Facts,
 }
 
 // accept leads a registration whose places are held to where the camp's way of deciding puts it. A family that asks
-// for an exception always waits for staff.
+// for an exception always waits for staff, and one whose other parent must agree waits for that.
 func (s *Store) accept(ctx context.Context, tx db.Tx, r *Registration, f Facts, actor audit.Actor) error {
 	switch {
 	case f.Camp.Decision == camp.DecisionManual, r.Derogation != "":
 		return s.move(ctx, tx, r, ToValidate, nil, actor, "")
 	case f.Camp.Decision == camp.DecisionPayFirst:
 		return s.askPayment(ctx, tx, r, f, actor)
+	}
+	missing, err := s.awaited(ctx, tx, r)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		return s.move(ctx, tx, r, ToValidate, nil, actor, "")
 	}
 	if err := s.move(ctx, tx, r, Validated, nil, actor, ""); err != nil {
 		return err

@@ -8,6 +8,12 @@ type RegistrationChanged struct {
 	EventID int64 `json:"event_id"`
 }
 
+// ConsentAsked asks a guardian by mail to agree to what the other one asked.
+type ConsentAsked struct {
+	RegistrationID string `json:"registration_id"`
+	GuardianID     string `json:"guardian_id"`
+}
+
 // InvoiceIssued draws an invoice and sends it to its payer.
 type InvoiceIssued struct {
 	InvoiceID string `json:"invoice_id"`
@@ -19,6 +25,7 @@ type PushSoon struct{}
 
 // Kind names the job in the queue's table; it never changes.
 func (RegistrationChanged) Kind() string { return "registration_changed" }
+func (ConsentAsked) Kind() string        { return "consent_asked" }  //nolint:revive // see RegistrationChanged
 func (InvoiceIssued) Kind() string       { return "invoice_issued" } //nolint:revive // see RegistrationChanged
 func (PushSoon) Kind() string            { return "push_soon" }      //nolint:revive // see RegistrationChanged
 

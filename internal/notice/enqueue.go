@@ -25,6 +25,7 @@ const (
 	templateRegistration = "registration_"
 	templateBus          = templateRegistration + "bus_changed"
 	templateInvoice      = "invoice"
+	templateConsent      = "consent_asked"
 )
 
 // told are the states of which the family is told. What lies between them passes within one transaction, or says
