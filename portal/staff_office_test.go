@@ -268,7 +268,7 @@ func TestCounter(t *testing.T) {
 	d.agent.see(done).has(t, "main", "Vous pouvez valider tout de suite")
 	d.agent.send(reg+"/valider", "from", "guichet").to(t, done)
 	pay := d.agent.see(done)
-	if v, _ := pay.doc.Find("#f-amount").Attr("value"); v != "70.00" {
+	if v, _ := pay.doc.Find("#f-amount").Attr("value"); v != "70,00" {
 		t.Errorf("asked %q", v)
 	}
 	key := uuid.NewString()
