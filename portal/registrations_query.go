@@ -72,7 +72,7 @@ func (s *server) myRegistrations(ctx context.Context, g parent, only *uuid.UUID)
 		  r.state, r.due_at, r.created_at, r.price_cents, r.price_detail,
 		  COALESCE(o.name, '') AS stop_out, (EXTRACT(EPOCH FROM o.out_at) / 60)::int AS stop_out_at,
 		  COALESCE(b.name, '') AS stop_back, (EXTRACT(EPOCH FROM b.back_at) / 60)::int AS stop_back_at,
-		  r.remark, r.payer_id = @guardian AS payer,
+		  CASE WHEN r.registrant_id = @guardian THEN r.remark ELSE '' END AS remark, r.payer_id = @guardian AS payer,
 		  CASE WHEN r.state = 'waitlisted' THEN (
 		    SELECT count(*)::int
 		    FROM registration q
@@ -139,7 +139,9 @@ func (s *server) timelines(ctx context.Context, g parent, list []myRegistration)
 		at[r.ID], ids[i] = i, r.ID
 	}
 	rows, err := s.DB.Query(ctx, `
-		SELECT e.registration_id, e.from_state AS "from", e.to_state AS state, e.at, e.reason,
+		SELECT e.registration_id, e.from_state AS "from", e.to_state AS state, e.at,
+		  -- What one parent writes is not for the other.
+		  CASE WHEN e.to_state = 'withdrawn' AND e.actor_kind = 'account' AND e.actor_id <> @account AND cardinality(a.roles) = 0 THEN '' ELSE e.reason END AS reason,
 		  CASE
 		    WHEN e.actor_kind <> 'account' THEN 'program'
 		    WHEN e.actor_id = @account THEN 'you'
