@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/xuri/excelize/v2"
 
 	"ribambelle/e2e/browser"
@@ -70,6 +71,7 @@ func TestChain(t *testing.T) {
 	invoice(t, h, parent, f, e)
 
 	remind(t, h, b, all, f, id, e)
+	begin(t, h, id)
 	attend(t, h, b, all, f, e)
 	workbook(t, h, agent, f, id)
 	sealed(t, h, f)
@@ -312,6 +314,28 @@ func reminders(t *testing.T, h *house.House, f family) []house.Mail {
 	return slices.DeleteFunc(all, func(m house.Mail) bool { return !strings.Contains(strings.ToLower(m.Subject), "fiche médicale") })
 }
 
+// begin lets the camp have begun yesterday: nobody is marked on a day that has not come.
+func begin(t *testing.T, h *house.House, id string) {
+	t.Helper()
+	address, err := h.Database("ribambelle")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	_, err = conn.Exec(t.Context(), `
+		UPDATE camp_session AS s
+		SET day = s.day - (f.day - (now() AT TIME ZONE 'Europe/Brussels')::date + 1)
+		FROM (SELECT min(day) AS day FROM camp_session WHERE camp_id = $1) AS f
+		WHERE s.camp_id = $1`, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // attend marks the child on the leader's phone: present on the first day, absent on the second.
 func attend(t *testing.T, h *house.House, b *browser.Browser, all []house.Person, f family, e event) {
 	t.Helper()
@@ -330,6 +354,7 @@ func attend(t *testing.T, h *house.House, b *browser.Browser, all []house.Person
 			p.Fatalf("%v", err)
 		}
 	}
+	p.Goto(browser.Value[string](p, `document.querySelector("ul.sessions a").href`))
 	mark("Présent")
 	p.Until("1 présent").Says("0 à noter").Check()
 	sessions := browser.Value[[]string](p, `Array.from(document.querySelectorAll("ul.sessions a")).map(function (a) { return a.href; })`)
