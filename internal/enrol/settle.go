@@ -93,6 +93,13 @@ func (s *Store) confirm(ctx context.Context, tx db.Tx, r *Registration, d ledger
 
 // late handles money for a place that was given up: the place again if it is still free, else a task for staff.
 func (s *Store) late(ctx context.Context, tx db.Tx, r *Registration, d ledger.Due, actor audit.Actor) error {
+	b, err := ledger.BalanceOf(ctx, tx, d.ID)
+	if err != nil {
+		return err
+	}
+	if missing := r.PriceCents - (b.Paid - b.Refunded); missing > 0 { // no place for a part of the price
+		return task.Open(ctx, tx, task.LateMoney, "registration", r.ID.String(), map[string]any{"registration": r.ID, "owed": missing})
+	}
 	f, err := s.facts(ctx, tx, r.ChildID, r.CampID, r.ID, r.TicketID)
 	if err != nil && !problem.Is(err, problem.KindInvalid) {
 		return err
@@ -108,16 +115,6 @@ func (s *Store) late(ctx context.Context, tx db.Tx, r *Registration, d ledger.Du
 	}
 	if _, err := s.charge(ctx, tx, r, actor); err != nil {
 		return err
-	}
-	b, err := ledger.BalanceOf(ctx, tx, d.ID)
-	if err != nil {
-		return err
-	}
-	if b.Owed() > 0 {
-		if err := place.Release(ctx, tx, r.ID); err != nil {
-			return err
-		}
-		return task.Open(ctx, tx, task.LateMoney, "registration", r.ID.String(), map[string]any{"registration": r.ID, "owed": b.Owed()})
 	}
 	return s.confirm(ctx, tx, r, d, actor)
 }
