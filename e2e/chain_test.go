@@ -124,19 +124,7 @@ func chainHouse(t *testing.T) *house.House {
 	if odoo.URL == "" || odoo.DB == "" || odoo.User == "" || odoo.Password == "" {
 		t.Fatal("-odoo needs ODOO_URL, ODOO_DB, ODOO_USER and ODOO_PASSWORD")
 	}
-	h, err := house.New(odoo)
-	if err == nil {
-		t.Cleanup(func() {
-			if err := h.Remove(); err != nil {
-				t.Error(err)
-			}
-		})
-		err = h.Start(t.Context())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h
+	return own(t, odoo)
 }
 
 // command runs a command of the program beside the serving one and reads the JSON that it prints.

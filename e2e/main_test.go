@@ -68,6 +68,25 @@ func person(t *testing.T, all []house.Person, role string) house.Person {
 	return house.Person{}
 }
 
+// own starts a demo for one journey alone, on the given Odoo or, with nil, on the event module: for what changes the
+// people that the others share.
+func own(t *testing.T, odoo *house.Odoo) *house.House {
+	t.Helper()
+	h, err := house.New(odoo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := h.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
 // signIn opens a window and signs in by hand, as people do.
 func signIn(t *testing.T, b *browser.Browser, h *house.House, who house.Person, s browser.Screen) *browser.Page {
 	t.Helper()

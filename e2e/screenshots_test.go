@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"ribambelle/e2e/browser"
-	"ribambelle/e2e/house"
 )
 
 // maxPicture keeps the repository small.
@@ -23,18 +22,7 @@ func TestScreenshots(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	h, err := house.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := h.Remove(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := h.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	h := own(t, nil)
 	all, err := h.People()
 	if err != nil {
 		t.Fatal(err)
