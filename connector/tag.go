@@ -66,13 +66,3 @@ func (c *Client) TagsChanged(ctx context.Context, since time.Time) ([]Tag, error
 func (c *Client) TagCategoriesChanged(ctx context.Context, since time.Time) ([]TagCategory, error) {
 	return collect(ctx, c, tagCategoryModel, changedSince(since))
 }
-
-// TagIDs returns the ids of all tags.
-func (c *Client) TagIDs(ctx context.Context) ([]int64, error) {
-	return c.IDs(ctx, ModelTag, nil)
-}
-
-// TagCategoryIDs returns the ids of all tag categories.
-func (c *Client) TagCategoryIDs(ctx context.Context) ([]int64, error) {
-	return c.IDs(ctx, ModelTagCategory, nil)
-}

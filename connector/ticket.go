@@ -2,7 +2,6 @@ package connector
 
 import (
 	"context"
-	"iter"
 	"time"
 
 	"ribambelle/internal/civil"
@@ -81,11 +80,6 @@ func saleDays(first, last civil.Date) (from, to time.Time) {
 // id; all for the zero time. Tickets have no archive.
 func (c *Client) TicketsChanged(ctx context.Context, since time.Time) ([]Ticket, error) {
 	return collect(ctx, c, ticketModel, changedSince(since))
-}
-
-// TicketPages is TicketsChanged page by page.
-func (c *Client) TicketPages(ctx context.Context, since time.Time) iter.Seq2[[]Ticket, error] {
-	return pages(ctx, c, ticketModel, changedSince(since))
 }
 
 // TicketsOf returns the tickets of the given events.

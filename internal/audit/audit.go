@@ -24,9 +24,6 @@ func Account(id uuid.UUID) Actor { return Actor{Kind: "account", ID: id.String()
 // Job is a background job, by the name of its kind.
 func Job(name string) Actor { return Actor{Kind: "job", ID: name} }
 
-// Odoo is what was read in Odoo.
-func Odoo() Actor { return Actor{Kind: "odoo", ID: "pull"} }
-
 // Provider is a payment provider, by name.
 func Provider(name string) Actor { return Actor{Kind: "provider", ID: name} }
 

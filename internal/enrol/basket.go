@@ -12,7 +12,6 @@ import (
 
 	"ribambelle/internal/audit"
 	"ribambelle/internal/db"
-	"ribambelle/internal/household"
 	"ribambelle/internal/problem"
 )
 
@@ -321,31 +320,4 @@ func (s *Store) waitTogether(ctx context.Context, tx db.Tx, g *submitted, togeth
 		g.reg.TogetherID = &together
 	}
 	return s.move(ctx, tx, &g.reg, Waitlisted, nil, audit.Job("enrol"), "")
-}
-
-// Rank is the honest position of a waiting registration: how many wait before it for the same camp, plus one. It is 0
-// for one that does not wait.
-func (s *Store) Rank(ctx context.Context, guardianID, id uuid.UUID) (int, error) {
-	r, err := s.Registration(ctx, id)
-	if err != nil {
-		return 0, err
-	}
-	if err := s.Households.Right(ctx, s.DB, guardianID, r.ChildID, household.RightSee, s.today()); err != nil {
-		return 0, err
-	}
-	if r.State != Waitlisted || r.WaitingSince == nil {
-		return 0, nil
-	}
-	var before int
-	err = s.DB.QueryRow(ctx, `
-		SELECT count(*)
-		FROM registration
-		WHERE camp_id = @camp
-		  AND state = 'waitlisted'
-		  AND (waiting_since, id) < (@since, @id)`,
-		pgx.NamedArgs{"camp": r.CampID, "since": r.WaitingSince, "id": r.ID}).Scan(&before)
-	if err != nil {
-		return 0, fmt.Errorf("counting the waiting list of camp %s: %w", r.CampID, err)
-	}
-	return before + 1, nil
 }

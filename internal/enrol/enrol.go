@@ -154,19 +154,6 @@ func (s *Store) note(ctx context.Context, tx db.Tx, r *Registration, from *State
 	return nil
 }
 
-// Mirrored notes that Odoo knows the given version of a registration; an older note never undoes a newer one.
-func Mirrored(ctx context.Context, q db.Querier, id uuid.UUID, version int64) error {
-	_, err := q.Exec(ctx, `
-		UPDATE registration
-		SET mirrored_version = GREATEST(mirrored_version, @version)
-		WHERE id = @id`,
-		pgx.NamedArgs{"id": id, "version": version})
-	if err != nil {
-		return fmt.Errorf("noting the mirror of registration %s: %w", id, err)
-	}
-	return nil
-}
-
 func detail(lines []PriceLine) ([]byte, error) {
 	b, err := json.Marshal(lines)
 	if err != nil {

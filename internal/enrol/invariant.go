@@ -1,7 +1,7 @@
 package enrol
 
 // Invariants are queries that return the rows that break what domain.md promises, by the name of the promise; each
-// returns nothing at any instant between transactions. Tests, the crash proof and `ribambelle check` run them.
+// returns nothing at any instant between transactions. Tests and the crash proof run them.
 var Invariants = map[string]string{
 	"no pool is granted beyond its size": `
 		SELECT id

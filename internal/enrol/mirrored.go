@@ -10,7 +10,8 @@ import (
 	"ribambelle/internal/db"
 )
 
-// MirroredAll is Mirrored for many registrations: ids and versions in the same order.
+// MirroredAll notes that Odoo knows the given versions of registrations, ids and versions in the same order; an older
+// note never undoes a newer one.
 func MirroredAll(ctx context.Context, q db.Querier, ids []uuid.UUID, versions []int64) error {
 	_, err := q.Exec(ctx, `
 		UPDATE registration AS r

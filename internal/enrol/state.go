@@ -97,14 +97,3 @@ func (s State) Leads(next State) bool {
 	}
 	return i.Exit && !next.Info().Exit && next != Completed && next != ""
 }
-
-// Open lists the states of registrations that are neither over nor completed.
-func Open() []State {
-	var open []State
-	for _, i := range States {
-		if !i.Exit && i.State != Completed {
-			open = append(open, i.State)
-		}
-	}
-	return open
-}

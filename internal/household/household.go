@@ -2,16 +2,11 @@
 package household
 
 import (
-	"context"
-	"fmt"
 	"net/mail"
 	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"ribambelle/internal/civil"
 	"ribambelle/internal/db"
@@ -84,17 +79,4 @@ func validEmail(s string) bool {
 	}
 	_, host, _ := strings.Cut(s, "@")
 	return strings.Contains(host, ".") && !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
-}
-
-// Mirrored notes that Odoo knows the given version of a guardian; an older note never undoes a newer one.
-func Mirrored(ctx context.Context, q db.Querier, id uuid.UUID, version int64) error {
-	_, err := q.Exec(ctx, `
-		UPDATE guardian
-		SET mirrored_version = GREATEST(mirrored_version, @version)
-		WHERE id = @id`,
-		pgx.NamedArgs{"id": id, "version": version})
-	if err != nil {
-		return fmt.Errorf("noting the mirror of guardian %s: %w", id, err)
-	}
-	return nil
 }

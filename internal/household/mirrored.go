@@ -12,7 +12,8 @@ import (
 	"ribambelle/internal/problem"
 )
 
-// MirroredAll is Mirrored for many guardians: ids and versions in the same order.
+// MirroredAll notes that Odoo knows the given versions of guardians, ids and versions in the same order; an older note
+// never undoes a newer one.
 func MirroredAll(ctx context.Context, q db.Querier, ids []uuid.UUID, versions []int64) error {
 	_, err := q.Exec(ctx, `
 		UPDATE guardian AS g

@@ -71,11 +71,6 @@ type PaymentSweep struct{}
 // ExpireDue lets holds, offers and payment deadlines that have passed expire.
 type ExpireDue struct{}
 
-// InvoiceIssue makes the invoice of one registration, once, and enqueues the message that brings it.
-type InvoiceIssue struct {
-	RegistrationID string `json:"registration_id"`
-}
-
 // Kind names the job in the queue's table; it never changes.
 func (SyncPull) Kind() string     { return "sync_pull" }
 func (SyncPush) Kind() string     { return "sync_push" }
@@ -87,7 +82,6 @@ func (MessageSend) Kind() string  { return "message_send" }
 func (PaymentCheck) Kind() string { return "payment_check" }
 func (PaymentSweep) Kind() string { return "payment_sweep" }
 func (ExpireDue) Kind() string    { return "expire_due" }
-func (InvoiceIssue) Kind() string { return "invoice_issue" }
 
 // InsertOpts says how the job is queued unless the caller overrides it.
 func (SyncPull) InsertOpts() river.InsertOpts     { return sweep(QueueOdoo) }
