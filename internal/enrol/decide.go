@@ -11,6 +11,7 @@ import (
 	"ribambelle/internal/audit"
 	"ribambelle/internal/db"
 	"ribambelle/internal/household"
+	"ribambelle/internal/job"
 	"ribambelle/internal/ledger"
 	"ribambelle/internal/place"
 	"ribambelle/internal/problem"
@@ -236,6 +237,11 @@ func (s *Store) withdraw(ctx context.Context, guardianID, accountID, id uuid.UUI
 			detail := map[string]any{"registration": r.ID, "guardian": guardianID, "reason": reason, "certificate": certificate}
 			if err := task.Open(ctx, tx, task.CancelAsked, "registration", r.ID.String(), detail); err != nil {
 				return err
+			}
+			if r.PayerID != guardianID {
+				if _, err := s.Jobs.InsertTx(ctx, tx, job.CancelAsked{RegistrationID: r.ID.String(), At: s.Now()}, nil); err != nil {
+					return fmt.Errorf("telling the payer of registration %s: %w", r.ID, err)
+				}
 			}
 			return audit.Record(ctx, tx, audit.Account(accountID), "registration.cancel_asked", "registration", r.ID.String(), map[string]any{"guardian": guardianID})
 		}

@@ -1,6 +1,10 @@
 package job
 
-import "github.com/riverqueue/river"
+import (
+	"time"
+
+	"github.com/riverqueue/river"
+)
 
 // RegistrationChanged tells the people concerned of one change of a registration's state, by its line of history.
 // It is not unique: every line is inserted once, in the transaction that wrote it, and waits for nobody else's.
@@ -12,6 +16,12 @@ type RegistrationChanged struct {
 type ConsentAsked struct {
 	RegistrationID string `json:"registration_id"`
 	GuardianID     string `json:"guardian_id"`
+}
+
+// CancelAsked tells the payer that somebody else asked to cancel what it pays; At tells one request from another.
+type CancelAsked struct {
+	RegistrationID string    `json:"registration_id"`
+	At             time.Time `json:"at"`
 }
 
 // InvoiceIssued draws an invoice and sends it to its payer.
@@ -26,6 +36,7 @@ type PushSoon struct{}
 // Kind names the job in the queue's table; it never changes.
 func (RegistrationChanged) Kind() string { return "registration_changed" }
 func (ConsentAsked) Kind() string        { return "consent_asked" }  //nolint:revive // see RegistrationChanged
+func (CancelAsked) Kind() string         { return "cancel_asked" }   //nolint:revive // see RegistrationChanged
 func (InvoiceIssued) Kind() string       { return "invoice_issued" } //nolint:revive // see RegistrationChanged
 func (PushSoon) Kind() string            { return "push_soon" }      //nolint:revive // see RegistrationChanged
 

@@ -79,6 +79,8 @@ func (s *Store) write(ctx context.Context, tx db.Tx, m message) (person, letter,
 		l, err = s.registrationLetter(ctx, tx, m, p, loc)
 	case m.Template == templateConsent:
 		l, err = s.consentLetter(ctx, tx, m, p, loc)
+	case m.Template == templateCancelAsked:
+		l, err = s.cancelLetter(ctx, tx, m, p, loc)
 	case m.Template == templateInvoice:
 		l, err = s.invoiceLetter(ctx, m, loc)
 	case m.Template == TriggerSheetStale:

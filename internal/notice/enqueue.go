@@ -26,6 +26,7 @@ const (
 	templateBus          = templateRegistration + "bus_changed"
 	templateInvoice      = "invoice"
 	templateConsent      = "consent_asked"
+	templateCancelAsked  = "cancel_asked"
 )
 
 // told are the states of which the family is told. What lies between them passes within one transaction, or says

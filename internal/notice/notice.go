@@ -64,6 +64,9 @@ func (s *Store) Register(workers *river.Workers) {
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[job.RegistrationChanged]) error {
 		return s.registrationChanged(ctx, j.Args.EventID)
 	}))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[job.CancelAsked]) error {
+		return s.cancelAsked(ctx, j.Args)
+	}))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[job.ConsentAsked]) error {
 		return s.consentAsked(ctx, j.Args)
 	}))
