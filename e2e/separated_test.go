@@ -225,8 +225,8 @@ func (f separated) askToCancel(t *testing.T, father, mother *browser.Page, regis
 	t.Helper()
 	father.Goto(registration).Follow("Annuler cette inscription").Says("Le service décide de cette annulation", "Une autre personne paie cette inscription").SaysNot("€").Check()
 	father.Fill("Pourquoi ?", fathersWords).Press("Demander l'annulation").Says("Votre demande d'annulation est transmise au service", "Validées 1", "confirmée").Check()
-	father.Goto(registration).Says("confirmée", "demande d'annulation est chez le service").SaysNot("Annuler cette inscription").Check()
-	mother.Goto(registration).Says("confirmée", "demande d'annulation est chez le service").SaysNot(fathersWords).Check()
+	father.Goto(registration).Says("confirmée", "Une annulation est demandée").SaysNot("Annuler cette inscription").Check()
+	mother.Goto(registration).Says("confirmée", "Une annulation est demandée").SaysNot(fathersWords).Check()
 	mother.Goto("/mon-espace/inscriptions").SaysNot(fathersWords).Check()
 }
 

@@ -351,7 +351,7 @@ func TestPayByBancontact(t *testing.T) {
 	// Leaving is now a request.
 	j.parent.see(page+"/annuler").has(t, ".notice", "Le service décide de cette annulation")
 	j.parent.send(page+"/annuler", "reason", "malade").to(t, "/mon-espace/inscriptions")
-	j.parent.see(page).has(t, ".notice", "Votre demande d’annulation est chez le service")
+	j.parent.see(page).has(t, ".notice", "Une annulation est demandée : le service décide")
 }
 
 func TestMollieSignal(t *testing.T) {

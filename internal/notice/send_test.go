@@ -53,7 +53,7 @@ func TestCrashBetweenSendAndMark(t *testing.T) {
 			return err
 		}
 		_, err := b.World.DB.Exec(ctx, `
-			SELECT pg_terminate_backend(pid)
+			SELECT pg_terminate_backend(pid, 5000)
 			FROM pg_stat_activity
 			WHERE datname = current_database()
 			  AND state = 'idle in transaction'`)
