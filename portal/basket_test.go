@@ -205,6 +205,17 @@ func TestBasketModes(t *testing.T) {
 	}
 }
 
+// cardOf returns the basket's only card whose heading names the camp: other cards may name it too, as what it clashes
+// with.
+func cardOf(t *testing.T, basket answer, name string) *goquery.Selection {
+	t.Helper()
+	card := basket.doc.Find("section:has(h2:contains('" + name + "'))")
+	if card.Length() != 1 {
+		t.Fatalf("%d cards of %s, want 1", card.Length(), name)
+	}
+	return card
+}
+
 func TestBasketTellsEveryBar(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t)
@@ -212,15 +223,19 @@ func TestBasketTellsEveryBar(t *testing.T) {
 	j.keep(j.camp, j.child.ID)
 	j.keep(same, j.child.ID)
 	basket := j.parent.see("/mon-espace/demandes")
+	first, last := cardOf(t, basket, "Cuisine"), cardOf(t, basket, "explorateurs")
+	if got := basket.doc.Find("section:has(h2[id^=d-])"); got.Length() != 2 || !got.First().IsSelection(first) || !got.Last().IsSelection(last) {
+		t.Errorf("two lines of one instant stand as %q, want them in order of the camps' names", got.Find("h2").Text())
+	}
 	basket.has(t, "main", "En même temps que « Cuisine »")
 	basket.has(t, ".notice.stop", "P5")
-	edit := j.parent.see(basket.doc.Find("section:contains('Cuisine') a.btn.ghost").Last().AttrOr("href", ""))
+	edit := j.parent.see(first.Find("a.btn.ghost").AttrOr("href", ""))
 	path := edit.doc.Find("main form").AttrOr("action", "")
 	j.parent.send(path, asShown(edit.doc.Find("main form"), "derogation", "Elle cuisine tous les jours")...).to(t, "/mon-espace/demandes")
 	j.parent.see("/mon-espace/demandes").has(t, "main", "dérogation demandée")
 
 	// The first line goes, so that only the exception is left.
-	drop := j.parent.see("/mon-espace/demandes").doc.Find("section:contains('explorateurs') form[action$=retirer]").AttrOr("action", "")
+	drop := cardOf(t, j.parent.see("/mon-espace/demandes"), "explorateurs").Find("form[action$=retirer]").AttrOr("action", "")
 	j.parent.send(drop).to(t, "/mon-espace/demandes")
 	j.parent.see(j.sendBasket()).has(t, "h1", "1 place est réservée")
 	if n := j.count(`SELECT count(*) FROM registration WHERE state = 'to_validate' AND derogation = 'Elle cuisine tous les jours'`); n != 1 {

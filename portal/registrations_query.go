@@ -106,7 +106,7 @@ func (s *server) myRegistrations(ctx context.Context, g parent, only *uuid.UUID)
 		    AND state <> 'cancelled') w
 		WHERE r.child_id = ANY(@children)
 		  AND (@only::uuid IS NULL OR r.id = @only)
-		ORDER BY (r.state IN ('awaiting_payment', 'offered')) DESC, w.first_day, k.first_name, r.created_at`,
+		ORDER BY (r.state IN ('awaiting_payment', 'offered')) DESC, w.first_day, k.first_name, r.created_at, c.name, r.id`,
 		pgx.NamedArgs{"guardian": g.guardian.ID, "children": children, "only": only})
 	if err != nil {
 		return nil, fmt.Errorf("reading the registrations of guardian %s: %w", g.guardian.ID, err)

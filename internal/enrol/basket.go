@@ -81,16 +81,18 @@ func (s *Store) DropLine(ctx context.Context, guardianID, lineID uuid.UUID) erro
 	return nil
 }
 
-// Basket returns the lines of a guardian's basket in order of the camps, as the requests that they are. A line that was
-// kept while its form went through after all is no line any more.
+// Basket returns the lines of a guardian's basket in order of the camps, as the requests that they are: of camps that
+// begin together the line that was kept first, and of those kept at one instant the order of the names, so that the
+// page never shuffles. A line that was kept while its form went through after all is no line any more.
 func (s *Store) Basket(ctx context.Context, guardianID uuid.UUID) ([]Request, error) {
 	rows, err := s.DB.Query(ctx, `
 		SELECT b.id, b.child_id, b.camp_id, b.ticket_id, b.stop_out_id, b.stop_back_id, b.options, b.without_bus, b.derogation, b.remark
 		FROM basket_line b
 		JOIN camp c ON c.id = b.camp_id
+		JOIN child k ON k.id = b.child_id
 		WHERE b.guardian_id = @guardian
 		  AND NOT EXISTS (SELECT 1 FROM registration q WHERE q.submission_key = b.id)
-		ORDER BY c.begins_at, b.created_at, b.id`,
+		ORDER BY c.begins_at, b.created_at, c.name, k.first_name, b.id`,
 		pgx.NamedArgs{"guardian": guardianID})
 	if err != nil {
 		return nil, fmt.Errorf("reading a basket: %w", err)

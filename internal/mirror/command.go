@@ -73,7 +73,7 @@ func AddCommand(ctx context.Context, q db.Querier, c Command) error {
 func CommandsOf(ctx context.Context, q db.Querier, campID *uuid.UUID) ([]Command, error) {
 	return commands(ctx, q, `camp_id IS NOT DISTINCT FROM @camp
 		  AND (camp_id IS NOT NULL OR kind = 'create')
-		ORDER BY created_at DESC
+		ORDER BY created_at DESC, id
 		LIMIT 10`, pgx.NamedArgs{"camp": campID})
 }
 
