@@ -52,6 +52,9 @@ func demoAccounts() []page.DemoAccount {
 	return all
 }
 
+// demoWood is the camp that a visitor of the demo sees from nearby.
+const demoWood = "L'atelier du bois"
+
 // demoCommune is Valmont with one camp that begins within a fortnight of the first start, so that the leader's pages
 // and the reminders show something.
 func demoCommune(now time.Time) eventmodule.Commune {
@@ -62,7 +65,7 @@ func demoCommune(now time.Time) eventmodule.Commune {
 		return day.Time(civil.Brussels).Add(time.Duration(hour) * time.Hour)
 	}
 	c.Events = append(c.Events, eventmodule.Event{
-		Key: "bois", Name: "L'atelier du bois", Begin: at(monday, 9), End: at(monday.AddDays(4), 16), Zone: "Europe/Brussels",
+		Key: "bois", Name: demoWood, Begin: at(monday, 9), End: at(monday.AddDays(4), 16), Zone: "Europe/Brussels",
 		Place: "moulin", Type: "Stage", Tags: []string{"Stage", "P1", "P2", "P3", "P4", "P5", "P6", "Arts"},
 		Stage: "Announced", Seats: 16,
 		Description: "<p>Scier, poncer, assembler : chaque enfant repart avec un nichoir. Les outils sont prêtés.</p>",

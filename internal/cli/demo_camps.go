@@ -35,7 +35,8 @@ var demoLines = []transport.Line{
 	},
 }
 
-// demoCamps brings the camps in from the demo's Odoo and adds what only the portal knows: buses and a leader. With a
+// demoCamps brings the camps in from the demo's Odoo and adds what only the portal knows: buses and a leader, first of all
+// for the camp that begins soon, whatever begins on the same day in the weeks of carnival. With a
 // real Odoo the buses are there to choose, and the commune's own camps are left as they are.
 func (a *app) demoCamps(ctx context.Context) error {
 	lines := make([]uuid.UUID, len(demoLines))
@@ -55,7 +56,7 @@ func (a *app) demoCamps(ctx context.Context) error {
 		SELECT id, name
 		FROM camp
 		WHERE NOT archived AND NOT cancelled
-		ORDER BY begins_at`)
+		ORDER BY name <> @first, begins_at, name`, pgx.NamedArgs{"first": demoWood})
 	if err != nil {
 		return fmt.Errorf("reading the camps: %w", err)
 	}
