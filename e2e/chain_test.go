@@ -248,7 +248,28 @@ func pdfText(t *testing.T, pdf []byte) (text string, read bool) {
 	return string(out), true
 }
 
-// remind sets the rule on its page, lets two days before the camp come, twice, and expects one mail.
+// due is what the command remind prints.
+type due struct {
+	Due []struct {
+		Template, Slot, Subject, Camp string
+	} `json:"due"`
+	Enqueued int `json:"enqueued"`
+}
+
+// of returns the templates of what is due for one camp: the other journeys share the demo, and a family that is
+// confirmed meanwhile has reminders of its own.
+func (d due) of(camp string) []string {
+	var templates []string
+	for _, one := range d.Due {
+		if one.Camp == camp {
+			templates = append(templates, one.Template)
+		}
+	}
+	slices.Sort(templates)
+	return templates
+}
+
+// remind looks at the rules on their page, lets two days before the camp come, twice, and expects one mail.
 func remind(t *testing.T, h *house.House, b *browser.Browser, all []house.Person, f family, id string, e event) {
 	t.Helper()
 	admin := signIn(t, b, h, person(t, all, "Administrat"), browser.Desktop)
@@ -256,31 +277,23 @@ func remind(t *testing.T, h *house.House, b *browser.Browser, all []house.Person
 	admin.Goto("/gestion/reglages").Check()
 
 	at := e.First.AddDays(-2).String() + "T09:00"
-	var first, again struct {
-		Due []struct {
-			Template, Camp string
-		} `json:"due"`
-		Enqueued int `json:"enqueued"`
-	}
-	before := len(reminders(t, h, f))
+	var first, again due
 	command(t, h, &first, "remind", "--at", at, "--json")
-	n := 0
-	for _, d := range first.Due {
-		if d.Camp == id && d.Template == "sheet_stale" {
-			n++
-		}
-	}
-	if n != 1 || first.Enqueued < 1 {
-		t.Errorf("%d reminders of the sheet are due at %s, want 1: %+v", n, at, first)
+	if got, want := first.of(id), []string{"camp_soon", "sheet_stale"}; !slices.Equal(got, want) || first.Enqueued < len(want) {
+		t.Fatalf("at %s the camp has the reminders %q, want %q: %+v", at, got, want, first)
 	}
 	command(t, h, &again, "remind", "--at", at, "--json")
-	if len(again.Due) != 0 || again.Enqueued != 0 {
-		t.Errorf("the second run finds %+v", again)
+	if got := again.of(id); len(got) != 0 {
+		t.Errorf("the second run finds %q for the camp: %+v", got, again)
 	}
+	sheet := first.Due[slices.IndexFunc(first.Due, func(d struct{ Template, Slot, Subject, Camp string }) bool {
+		return d.Camp == id && d.Template == "sheet_stale"
+	})]
+	message := enqueuedOnce(t, h, sheet.Template, sheet.Subject, sheet.Slot)
 	var got []house.Mail
 	err := house.Eventually(t.Context(), func(ctx) error {
-		if got = reminders(t, h, f); len(got) != before+1 {
-			return fmt.Errorf("%d reminders of the sheet, want %d", len(got), before+1)
+		if got = reminders(t, h, f, message); len(got) != 1 {
+			return fmt.Errorf("%d mails of the message %s, want 1", len(got), message)
 		}
 		return nil
 	})
@@ -292,18 +305,45 @@ func remind(t *testing.T, h *house.House, b *browser.Browser, all []house.Person
 	}
 }
 
-// reminders returns the mails to the family about its sheet, newest first.
-func reminders(t *testing.T, h *house.House, f family) []house.Mail {
+// enqueuedOnce returns the one message about a subject that is of this slot of its ladder or of a later one. An earlier
+// one may be there too: the program that serves reminds by the real clock.
+func enqueuedOnce(t *testing.T, h *house.House, template, subject, slot string) string {
+	t.Helper()
+	conn := connect(t, h)
+	rows, err := conn.Query(t.Context(), `
+		SELECT id::text
+		FROM message
+		WHERE template = @template
+		  AND subject_id = @subject
+		  AND slot >= @slot::date::timestamp AT TIME ZONE 'Europe/Brussels'`,
+		pgx.NamedArgs{"template": template, "subject": subject, "slot": slot})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(ids) != 1 {
+		t.Fatalf("%d messages %s of the slot %s, want 1", len(ids), template, slot)
+	}
+	return ids[0]
+}
+
+// reminders returns the mails of a message to the family about its sheet.
+func reminders(t *testing.T, h *house.House, f family, message string) []house.Mail {
 	t.Helper()
 	all, err := h.Mails(t.Context(), f.Email)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.DeleteFunc(all, func(m house.Mail) bool { return !strings.Contains(strings.ToLower(m.Subject), "fiche médicale") })
+	return slices.DeleteFunc(all, func(m house.Mail) bool {
+		return !strings.Contains(strings.ToLower(m.Subject), "fiche médicale") || !strings.Contains(m.MessageID, message)
+	})
 }
 
-// begin lets the camp have begun yesterday: nobody is marked on a day that has not come.
-func begin(t *testing.T, h *house.House, id string) {
+// connect opens the program's database.
+func connect(t *testing.T, h *house.House) *pgx.Conn {
 	t.Helper()
 	address, err := h.Database("ribambelle")
 	if err != nil {
@@ -313,8 +353,14 @@ func begin(t *testing.T, h *house.House, id string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
-	_, err = conn.Exec(t.Context(), `
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	return conn
+}
+
+// begin lets the camp have begun yesterday: nobody is marked on a day that has not come.
+func begin(t *testing.T, h *house.House, id string) {
+	t.Helper()
+	_, err := connect(t, h).Exec(t.Context(), `
 		UPDATE camp_session AS s
 		SET day = s.day - (f.day - (now() AT TIME ZONE 'Europe/Brussels')::date + 1)
 		FROM (SELECT min(day) AS day FROM camp_session WHERE camp_id = $1) AS f

@@ -20,8 +20,8 @@ type event struct {
 	First civil.Date
 }
 
-// makeEvent writes an event with the camp's mark, tags and a ticket through Odoo's own API: five days from a Monday on,
-// soon enough for the leader's window.
+// makeEvent writes an event with the camp's mark, tags and a ticket through Odoo's own API: five days from a Monday on
+// (from the Tuesday, where that is Easter Monday), soon enough for the leader's window.
 func makeEvent(t *testing.T, odoo *house.Odoo) event {
 	t.Helper()
 	key := strings.ToLower(rand.Text()[:5])
@@ -29,6 +29,9 @@ func makeEvent(t *testing.T, odoo *house.Odoo) event {
 	today := civil.DateOf(time.Now(), civil.Brussels)
 	e.First = today.AddDays(5)
 	for e.First.Weekday() != time.Monday {
+		e.First = e.First.AddDays(1)
+	}
+	for !civil.WorkingDay(e.First) { // on a public holiday the camp has no session
 		e.First = e.First.AddDays(1)
 	}
 	at := func(day civil.Date, hour int) string {
