@@ -44,7 +44,7 @@ type settingKeys struct {
 // settingGroups say in which order the settings are asked for; each stands in one group at most.
 var settingGroups = []settingKeys{
 	{"staff.settings.group_commune", []string{"commune.name", "commune.street", "commune.city", "commune.email", "commune.phone", "commune.postcodes", "commune.dpo"}},
-	{"staff.settings.group_money", []string{"commune.bce", "commune.iban", "commune.bic", "commune.vat", "invoice.prefix", "payment.epc_plus"}},
+	{"staff.settings.group_money", []string{"commune.bce", "commune.iban", "commune.bic", "commune.vat", "invoice.prefix", "payment.epc_plus", "cash.no_desk", "sepa.version"}},
 	{"staff.settings.group_odoo", []string{"odoo.levels", "odoo.themes", "odoo.ages", "odoo.mail"}},
 	{"staff.settings.group_mail", []string{"mail.reply_to"}},
 }

@@ -123,6 +123,8 @@ var SettingKeys = map[string]string{
 	"odoo.mail":         "", // "oui" lets Odoo mail its own confirmation too
 	"mail.reply_to":     "",
 	"invoice.prefix":    "F",
+	"cash.no_desk":      "", // "oui" takes notes and coins at the counter without an open desk
+	"sepa.version":      "", // "03" writes transfers as pain.001.001.03, else as .09
 	"payment.epc_plus":  "", // "oui" writes the communication in the transfer's QR code with its +++, else bare
 }
 

@@ -50,6 +50,8 @@ type Line struct {
 	PaymentID  *uuid.UUID
 	Actor      string
 	Key        *uuid.UUID // submission key of the form that books it
+	RefundID   *uuid.UUID // the refund that it books
+	Reverses   *uuid.UUID // the line that it takes back
 	At         time.Time
 }
 
@@ -117,25 +119,33 @@ func oneDue(ctx context.Context, q db.Querier, where string, id uuid.UUID) (Due,
 	return d, nil
 }
 
-// Add books a line on a due in the caller's transaction. It returns false when the line's payment or submission key
-// was booked before: then nothing is added.
+// Add books a line on a due in the caller's transaction. It returns false when the line's payment, refund or submission
+// key was booked before: then nothing is added. What goes over the counter gets a receipt and its place in the open day
+// of the desk; Invalid when there is none and notes or coins change hands.
 func Add(ctx context.Context, tx db.Tx, d Due, l Line) (added bool, err error) {
 	if l.Cents <= 0 {
 		return false, fmt.Errorf("a ledger line of %d cents", l.Cents)
 	}
-	tag, err := tx.Exec(ctx, `
-		INSERT INTO ledger_line (due_id, registration_id, payer_id, debtor_id, kind, cents, label, regulation, source, payment_id, actor, submission_key, at)
-		VALUES (@due, @registration, @payer, @debtor, @kind, @cents, @label, @regulation, @source, @payment, @actor, @key, @at)
-		ON CONFLICT DO NOTHING`,
+	var id uuid.UUID
+	err = tx.QueryRow(ctx, `
+		INSERT INTO ledger_line (due_id, registration_id, payer_id, debtor_id, kind, cents, label, regulation, source, payment_id, actor,
+		  submission_key, refund_id, reverses, at)
+		VALUES (@due, @registration, @payer, @debtor, @kind, @cents, @label, @regulation, @source, @payment, @actor,
+		  @key, @refund, @reverses, @at)
+		ON CONFLICT DO NOTHING
+		RETURNING id`,
 		pgx.NamedArgs{
 			"due": d.ID, "registration": d.RegistrationID, "payer": d.PayerID, "debtor": d.DebtorID,
 			"kind": l.Kind, "cents": l.Cents, "label": l.Label, "regulation": l.Regulation, "source": l.Source,
-			"payment": l.PaymentID, "actor": l.Actor, "key": l.Key, "at": l.At,
-		})
+			"payment": l.PaymentID, "actor": l.Actor, "key": l.Key, "refund": l.RefundID, "reverses": l.Reverses, "at": l.At,
+		}).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
 	if err != nil {
 		return false, fmt.Errorf("booking a %s on due %s: %w", l.Kind, d.ID, err)
 	}
-	return tag.RowsAffected() == 1, nil
+	return true, counted(ctx, tx, id, l)
 }
 
 // BalanceOf sums the lines of a due.
