@@ -21,8 +21,10 @@ import (
 	"ribambelle/internal/transport"
 )
 
-// fakeProvider is a payment provider in memory; the protocol is tested against its simulator elsewhere.
+// fakeProvider is a payment provider in memory; the protocol is tested against its simulator elsewhere. Its nil Refunder
+// panics when a test refunds, which none of these does.
 type fakeProvider struct {
+	pay.Refunder
 	mu       sync.Mutex
 	payments map[string]*pay.Payment
 	qr       string
@@ -30,6 +32,10 @@ type fakeProvider struct {
 }
 
 func (p *fakeProvider) Name() string { return "mollie" }
+
+func (p *fakeProvider) Methods(context.Context) ([]string, error) {
+	return []string{pay.MethodBancontact, pay.MethodCard}, nil
+}
 
 func (p *fakeProvider) Create(_ context.Context, r pay.CreateRequest) (pay.Payment, error) {
 	p.mu.Lock()

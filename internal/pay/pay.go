@@ -54,7 +54,7 @@ type CreateRequest struct {
 	CancelURL   string      // where it returns after a cancel; "" is RedirectURL
 	WebhookURL  string      // where changes are signalled; "" when no one outside can reach us
 	Language    string      // "fr", "nl", "de", "en"
-	Method      string      // "bancontact"; "" lets the payer choose
+	Method      string      // one of Methods; "" lets the payer choose
 	Metadata    map[string]string
 }
 
@@ -64,8 +64,8 @@ type Payment struct {
 	Mode        string // "live" or "test"
 	Status      Status
 	Amount      civil.Cents
-	Refunded    civil.Cents // returned to the payer so far
-	ChargedBack civil.Cents // taken back by the payer's bank so far
+	Refunded    civil.Cents // returned to the payer so far, or about to be
+	ChargedBack civil.Cents // taken back by the payer's bank and not given back again
 	Description string
 	Method      string // "" until the payer has chosen
 	CheckoutURL string // the provider's page; "" once it serves no more
@@ -80,8 +80,12 @@ type Payment struct {
 
 // Provider takes payments over the network. Every method may be repeated; an *Error says whether that helps.
 type Provider interface {
+	Refunder
 	// Name returns "mollie" and the like, as stored with each payment.
 	Name() string
+	// Methods lists the ways to pay that may stand in CreateRequest.Method now, the most used first. It may ask the
+	// provider, and answers from memory when it was asked lately.
+	Methods(ctx context.Context) ([]string, error)
 	// Create opens a payment. After a temporary error the payment may exist: repeat with the same key.
 	Create(ctx context.Context, req CreateRequest) (Payment, error)
 	// Fetch reads a payment: the only source of truth, a webhook is but a signal.
@@ -99,6 +103,7 @@ const (
 	ErrKindDenied    ErrorKind = "denied"    // the key is wrong or lacks the right: a person must act
 	ErrKindRefused   ErrorKind = "refused"   // the request is wrong; Detail and Field say how
 	ErrKindNotFound  ErrorKind = "not_found" // no such payment under this key
+	ErrKindDuplicate ErrorKind = "duplicate" // the provider takes it for a repeat of what it did: look before asking again
 )
 
 // Error is what a provider answered instead of a payment. It never holds a key, an address or a payer's name.

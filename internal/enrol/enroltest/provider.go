@@ -16,7 +16,8 @@ type Provider struct {
 
 	mu       sync.Mutex
 	payments map[string]pay.Payment
-	keys     map[string]string // idempotency key → payment
+	keys     map[string]string // idempotency key → payment or refund
+	refunds  []pay.Refund
 	silent   bool
 	lose     bool
 }
@@ -112,4 +113,98 @@ func (p *Provider) Cancel(_ context.Context, id string) (pay.Payment, error) {
 	one.Status = pay.StatusCanceled
 	p.payments[id] = one
 	return one, nil
+}
+
+// Methods lists Bancontact and cards.
+func (p *Provider) Methods(context.Context) ([]string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.silent {
+		return nil, errSilent
+	}
+	return []string{pay.MethodBancontact, pay.MethodCard}, nil
+}
+
+// SetRefund brings a refund to a status, as the provider or the payer's bank would. One that fails or is canceled
+// gives its amount back to what may be refunded.
+func (p *Provider) SetRefund(id string, status pay.RefundStatus) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range p.refunds {
+		r := &p.refunds[i]
+		if r.ID != id {
+			continue
+		}
+		one := p.payments[r.PaymentID]
+		if r.Status.Counts() && !status.Counts() {
+			one.Refunded -= r.Amount
+		}
+		r.Status, p.payments[r.PaymentID] = status, one
+	}
+}
+
+// Refund gives money of a paid payment back, once for each key; the refund is pending until SetRefund moves it.
+func (p *Provider) Refund(_ context.Context, req pay.RefundRequest) (pay.Refund, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.silent {
+		return pay.Refund{}, errSilent
+	}
+	id, known := p.keys[req.Key]
+	if !known {
+		one, exists := p.payments[req.PaymentID]
+		switch {
+		case !exists:
+			return pay.Refund{}, &pay.Error{Kind: pay.ErrKindNotFound, Doing: "refunding " + req.PaymentID}
+		case one.Status != pay.StatusPaid || req.Amount <= 0 || req.Amount > one.Amount-one.Refunded-one.ChargedBack:
+			return pay.Refund{}, &pay.Error{Kind: pay.ErrKindRefused, Doing: "refunding " + req.PaymentID}
+		}
+		id = fmt.Sprintf("re_%d", len(p.refunds)+1)
+		p.keys[req.Key] = id
+		p.refunds = append(p.refunds, pay.Refund{
+			ID: id, PaymentID: req.PaymentID, Status: pay.RefundPending, Amount: req.Amount, Description: req.Description,
+			CreatedAt: p.world.Now(), Metadata: req.Metadata,
+		})
+		one.Refunded += req.Amount
+		p.payments[req.PaymentID] = one
+	}
+	if p.lose {
+		return pay.Refund{}, errSilent
+	}
+	return p.refund(req.PaymentID, id)
+}
+
+// FetchRefund reads a refund.
+func (p *Provider) FetchRefund(_ context.Context, paymentID, refundID string) (pay.Refund, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.silent {
+		return pay.Refund{}, errSilent
+	}
+	return p.refund(paymentID, refundID)
+}
+
+func (p *Provider) refund(paymentID, id string) (pay.Refund, error) {
+	for _, r := range p.refunds {
+		if r.ID == id && r.PaymentID == paymentID {
+			return r, nil
+		}
+	}
+	return pay.Refund{}, &pay.Error{Kind: pay.ErrKindNotFound, Doing: "reading " + id}
+}
+
+// Refunds lists the refunds of a payment.
+func (p *Provider) Refunds(_ context.Context, paymentID string) ([]pay.Refund, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.silent {
+		return nil, errSilent
+	}
+	var list []pay.Refund
+	for _, r := range p.refunds {
+		if r.PaymentID == paymentID {
+			list = append(list, r)
+		}
+	}
+	return list, nil
 }

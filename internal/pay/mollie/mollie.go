@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -33,9 +32,10 @@ const (
 
 // Client calls Mollie under one API key. It implements pay.Provider and is safe for concurrent use.
 type Client struct {
-	base   *url.URL
-	key    string
-	client *http.Client
+	base    *url.URL
+	key     string
+	client  *http.Client
+	methods methods
 }
 
 var (
@@ -97,21 +97,21 @@ func (c *Client) Create(ctx context.Context, req pay.CreateRequest) (pay.Payment
 // locales are Mollie's names of our languages; it has no German or English for Belgium.
 var locales = map[string]string{"fr": "fr_BE", "nl": "nl_BE", "de": "de_DE", "en": "en_GB"}
 
-// Fetch reads a payment.
+// Fetch reads a payment with its chargebacks.
 func (c *Client) Fetch(ctx context.Context, id string) (pay.Payment, error) {
-	return c.one(ctx, "reading the payment", http.MethodGet, id)
+	return c.one(ctx, "reading the payment", http.MethodGet, id, "?embed=chargebacks")
 }
 
 // Cancel closes an open payment.
 func (c *Client) Cancel(ctx context.Context, id string) (pay.Payment, error) {
-	return c.one(ctx, "canceling the payment", http.MethodDelete, id)
+	return c.one(ctx, "canceling the payment", http.MethodDelete, id, "")
 }
 
-func (c *Client) one(ctx context.Context, doing, method, id string) (pay.Payment, error) {
+func (c *Client) one(ctx context.Context, doing, method, id, query string) (pay.Payment, error) {
 	if !ValidID(id) {
 		return pay.Payment{}, &pay.Error{Kind: pay.ErrKindNotFound, Doing: doing, Detail: "no payment has such an id"}
 	}
-	p, err := c.payment(ctx, doing, method, "/v2/payments/"+id, "", nil)
+	p, err := c.payment(ctx, doing, method, "/v2/payments/"+id+query, "", nil)
 	if err == nil && p.ID != id {
 		return pay.Payment{}, &pay.Error{Kind: pay.ErrKindTemporary, Doing: doing, Detail: "the answer is another payment"}
 	}
@@ -166,30 +166,6 @@ func (c *Client) inline(ctx context.Context, src string) string {
 		return ""
 	}
 	return "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(raw)
-}
-
-// Method is a way to pay that the account offers.
-type Method struct {
-	ID          string `json:"id"`
-	Description string `json:"description"`
-}
-
-// Methods lists the ways to pay: the cheapest call that proves key and account.
-func (c *Client) Methods(ctx context.Context) ([]Method, error) {
-	const doing = "listing the ways to pay"
-	raw, err := c.call(ctx, doing, http.MethodGet, "/v2/methods", "", nil)
-	if err != nil {
-		return nil, err
-	}
-	var answer struct {
-		Embedded struct {
-			Methods []Method `json:"methods"`
-		} `json:"_embedded"`
-	}
-	if err := json.Unmarshal(raw, &answer); err != nil {
-		return nil, unusable(doing, errors.New("the answer is no list of methods"))
-	}
-	return answer.Embedded.Methods, nil
 }
 
 // unusable is an answer with a good status that cannot be understood. It is temporary: what was asked may be done,
@@ -264,6 +240,8 @@ func (c *Client) refusal(doing string, status int, raw []byte) error {
 	case status >= 300 && status < 400:
 		e.Kind = pay.ErrKindRefused
 		e.Detail = "the address answers with a redirect"
+	case status == http.StatusConflict && strings.Contains(strings.ToLower(said.Detail), "duplicate"):
+		e.Kind = pay.ErrKindDuplicate
 	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests,
 		status == http.StatusConflict, // the same key is being worked on
 		status >= 500:
@@ -280,18 +258,4 @@ func clip(s string, n int) string {
 		return string(r[:n])
 	}
 	return s
-}
-
-// Check proves the key and says which methods are open, in a few words for the command of that name.
-func (c *Client) Check(ctx context.Context) (string, error) {
-	methods, err := c.Methods(ctx)
-	if err != nil {
-		return "", err
-	}
-	ids := make([]string, 0, len(methods))
-	for _, m := range methods {
-		ids = append(ids, m.ID)
-	}
-	mode, _, _ := strings.Cut(c.key, "_")
-	return fmt.Sprintf("mollie, %s mode: %s", mode, strings.Join(ids, ", ")), nil
 }

@@ -72,6 +72,41 @@ type paymentAnswer struct {
 		Checkout          *link `json:"checkout"`
 		MobileAppCheckout *link `json:"mobileAppCheckout"`
 	} `json:"_links"`
+	Embedded struct {
+		Chargebacks []chargebackAnswer `json:"chargebacks"`
+	} `json:"_embedded"`
+}
+
+// chargebackAnswer is the part of a chargeback that is read.
+type chargebackAnswer struct {
+	Amount     amount     `json:"amount"`
+	ReversedAt *time.Time `json:"reversedAt"` // the bank gave the money back to us
+}
+
+// chargedBack is what the payer's bank holds: the total, or the sum of what was not reversed when that is told.
+func (a *paymentAnswer) chargedBack() (civil.Cents, error) {
+	if len(a.Embedded.Chargebacks) == 0 {
+		return optional(a.AmountChargedBack)
+	}
+	var sum civil.Cents
+	for _, back := range a.Embedded.Chargebacks {
+		cents, err := back.Amount.cents()
+		if err != nil {
+			return 0, err
+		}
+		if back.ReversedAt == nil {
+			sum += cents
+		}
+	}
+	return sum, nil
+}
+
+// optional reads an amount that Mollie leaves out when it is zero.
+func optional(a *amount) (civil.Cents, error) {
+	if a == nil {
+		return 0, nil
+	}
+	return a.cents()
 }
 
 // payment checks the answer and returns it in our words.
@@ -94,15 +129,11 @@ func (a *paymentAnswer) payment() (pay.Payment, error) {
 	if p.Amount, err = a.Amount.cents(); err != nil {
 		return pay.Payment{}, err
 	}
-	if a.AmountRefunded != nil {
-		if p.Refunded, err = a.AmountRefunded.cents(); err != nil {
-			return pay.Payment{}, err
-		}
+	if p.Refunded, err = optional(a.AmountRefunded); err != nil {
+		return pay.Payment{}, err
 	}
-	if a.AmountChargedBack != nil {
-		if p.ChargedBack, err = a.AmountChargedBack.cents(); err != nil {
-			return pay.Payment{}, err
-		}
+	if p.ChargedBack, err = a.chargedBack(); err != nil {
+		return pay.Payment{}, err
 	}
 	if a.Links.Checkout != nil && webURL(a.Links.Checkout.Href) {
 		p.CheckoutURL = a.Links.Checkout.Href
@@ -113,13 +144,17 @@ func (a *paymentAnswer) payment() (pay.Payment, error) {
 	if a.Details != nil && a.Details.QRCode != nil && imageURL(a.Details.QRCode.Src) {
 		p.QR = a.Details.QRCode.Src
 	}
-	if len(a.Metadata) > 0 {
-		// Another system under the same key may write another shape; that is no reason to lose the payment.
-		if err := json.Unmarshal(a.Metadata, &p.Metadata); err != nil {
-			p.Metadata = nil
-		}
-	}
+	p.Metadata = metadata(a.Metadata)
 	return p, nil
+}
+
+// metadata reads ours. Another system under the same key may write another shape: that is no reason to lose a payment.
+func metadata(raw json.RawMessage) map[string]string {
+	var m map[string]string
+	if len(raw) == 0 || json.Unmarshal(raw, &m) != nil {
+		return nil
+	}
+	return m
 }
 
 func instant(t *time.Time) time.Time {

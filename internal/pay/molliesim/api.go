@@ -3,26 +3,20 @@ package molliesim
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"ribambelle/internal/civil"
 	"ribambelle/internal/pay/qrcode"
 )
-
-// keyKept is how long an idempotency key is remembered.
-const keyKept = time.Hour
 
 // maxQR is the amount from which Bancontact gives no QR code.
 const maxQR civil.Cents = 1500_00
@@ -82,6 +76,9 @@ func (s *Server) authorized(next http.HandlerFunc) http.HandlerFunc {
 		next(w, r)
 	}
 }
+
+// live reports whether the simulator plays Mollie's live mode.
+func (s *Server) live() bool { return strings.HasPrefix(s.opts.APIKey, "live_") }
 
 // wrong is a refusal of a request, 400 or 422.
 type wrong struct {
@@ -146,13 +143,13 @@ func (s *Server) readCreate(raw []byte) (Entry, error) {
 	if len(in.Metadata) == 0 {
 		in.Metadata = json.RawMessage("null")
 	}
-	mode, _, _ := strings.Cut(s.opts.APIKey, "_")
-	if mode != "live" {
-		mode = "test"
+	mode := "test"
+	if s.live() {
+		mode = "live"
 	}
 	now := s.opts.Clock().UTC()
 	return Entry{
-		ID: newID(), Mode: mode, Status: "open", Cents: cents, Description: in.Description, Method: method,
+		ID: newID("tr_"), Mode: mode, Status: "open", Cents: cents, Description: in.Description, Method: method,
 		Metadata: string(in.Metadata), Locale: in.Locale, RedirectURL: in.RedirectURL, CancelURL: in.CancelURL,
 		WebhookURL: in.WebhookURL, Cancelable: true, CreatedAt: now, ExpiresAt: now.Add(s.opts.Lifetime),
 	}, nil
@@ -186,103 +183,6 @@ func web(s string) bool {
 	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }
 
-// result is an answer that can be replayed.
-type result struct {
-	status   int
-	body     []byte
-	replayed bool
-	entry    *Entry // the payment, when one was created now
-	cut      bool
-}
-
-func (s *Server) paymentCreate(w http.ResponseWriter, r *http.Request) {
-	ctx := r.Context()
-	raw, err := io.ReadAll(r.Body)
-	if err != nil {
-		fail(w, http.StatusRequestEntityTooLarge, "The body is too long", "")
-		return
-	}
-	if _, ok, err := take(ctx, s.pool, TroubleCreateError); err != nil {
-		s.broken(w, r, err)
-		return
-	} else if ok {
-		fail(w, http.StatusInternalServerError, "Trouble by script", "")
-		return
-	}
-	var res result
-	// What is created is kept even if the caller has hung up.
-	err = pgx.BeginFunc(context.WithoutCancel(ctx), s.pool, func(tx pgx.Tx) error {
-		var err error
-		res, err = s.once(context.WithoutCancel(ctx), tx, r, raw)
-		return err
-	})
-	var no *wrong
-	if errors.As(err, &no) {
-		fail(w, no.status, no.detail, no.field)
-		return
-	}
-	if err != nil {
-		s.broken(w, r, err)
-		return
-	}
-	if res.entry != nil && !res.entry.Live() {
-		if _, err := s.Step(ctx); err != nil {
-			s.broken(w, r, err)
-			return
-		}
-	}
-	if res.cut {
-		panic(http.ErrAbortHandler)
-	}
-	if res.replayed {
-		w.Header().Set("Idempotent-Replayed", "true")
-	}
-	writeJSON(w, res.status, res.body)
-}
-
-// once creates the payment, or replays the answer given under the same Idempotency-Key within the hour.
-func (s *Server) once(ctx context.Context, tx pgx.Tx, r *http.Request, raw []byte) (result, error) {
-	key := r.Header.Get("Idempotency-Key")
-	if key == "" {
-		return s.create(ctx, tx, r, raw)
-	}
-	var free bool
-	err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock(hashtext(@key))`, pgx.NamedArgs{"key": key}).Scan(&free)
-	if err != nil {
-		return result{}, err
-	}
-	if !free {
-		return result{}, &wrong{http.StatusConflict, "A request with this idempotency key is being worked on", ""}
-	}
-	now := s.opts.Clock().UTC()
-	if _, err := tx.Exec(ctx, `DELETE FROM idempotency WHERE created_at <= @old`,
-		pgx.NamedArgs{"old": now.Add(-keyKept)}); err != nil {
-		return result{}, err
-	}
-	hash := sha256.Sum256([]byte(r.Method + " " + r.URL.String() + "\n" + string(raw)))
-	var before []byte
-	var res result
-	err = tx.QueryRow(ctx, `SELECT request, status, body FROM idempotency WHERE key = @key`,
-		pgx.NamedArgs{"key": key}).Scan(&before, &res.status, &res.body)
-	switch {
-	case err == nil && !bytes.Equal(before, hash[:]):
-		return result{}, &wrong{http.StatusBadRequest, "This idempotency key was used with other parameters", ""}
-	case err == nil:
-		res.replayed = true
-		return res, nil
-	case !errors.Is(err, pgx.ErrNoRows):
-		return result{}, err
-	}
-	if res, err = s.create(ctx, tx, r, raw); err != nil {
-		return result{}, err
-	}
-	_, err = tx.Exec(ctx, `
-		INSERT INTO idempotency (key, request, status, body, created_at)
-		VALUES (@key, @request, @status, @body, @now)`,
-		pgx.NamedArgs{"key": key, "request": hash[:], "status": res.status, "body": res.body, "now": now})
-	return res, err
-}
-
 func (s *Server) create(ctx context.Context, tx pgx.Tx, r *http.Request, raw []byte) (result, error) {
 	e, err := s.readCreate(raw)
 	if err != nil {
@@ -314,7 +214,7 @@ func (s *Server) create(ctx context.Context, tx pgx.Tx, r *http.Request, raw []b
 		}
 		answer["details"] = hal{"qrCode": hal{"height": 180, "width": 180, "src": src}}
 	}
-	res := result{status: http.StatusCreated, body: encode(answer), entry: &e}
+	res := result{status: http.StatusCreated, body: encode(answer), early: func() bool { return !e.Live() }}
 	if _, paid, err := take(ctx, tx, TroubleCreatePaid); err != nil {
 		return result{}, err
 	} else if paid {
@@ -322,6 +222,13 @@ func (s *Server) create(ctx context.Context, tx pgx.Tx, r *http.Request, raw []b
 			e.Method = "bancontact"
 		}
 		if err := s.move(ctx, tx, &e, "paid"); err != nil {
+			return result{}, err
+		}
+	}
+	if _, forged, err := take(ctx, tx, TroubleWebhookForged); err != nil {
+		return result{}, err
+	} else if forged {
+		if err := s.forge(ctx, tx, e); err != nil {
 			return result{}, err
 		}
 	}
@@ -334,11 +241,11 @@ func (s *Server) paymentRead(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusInternalServerError, "Trouble by script", "")
 		return
 	}
-	if err := s.expire(r.Context()); err != nil {
+	if err := s.tick(r.Context()); err != nil {
 		s.broken(w, r, err)
 		return
 	}
-	e, err := one(r.Context(), s.pool, r.PathValue("id"), "")
+	e, err := one(r.Context(), s.pool, r.PathValue("id"))
 	s.reply(w, r, e, err)
 }
 
@@ -348,7 +255,7 @@ func (s *Server) paymentCancel(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusInternalServerError, "Trouble by script", "")
 		return
 	}
-	e, err := one(ctx, s.pool, id, "")
+	e, err := one(ctx, s.pool, id)
 	if err == nil && (!e.Cancelable || e.Status != "open") {
 		err = ErrEnded
 	}
@@ -362,7 +269,7 @@ func (s *Server) paymentCancel(w http.ResponseWriter, r *http.Request) {
 func (s *Server) reply(w http.ResponseWriter, r *http.Request, e Entry, err error) {
 	switch {
 	case err == nil:
-		writeJSON(w, http.StatusOK, encode(s.answer(e)))
+		s.replyPayment(w, r, e)
 	case errors.Is(err, ErrUnknown):
 		fail(w, http.StatusNotFound, "No payment exists with token "+r.PathValue("id")+".", "")
 	case errors.Is(err, ErrEnded):
@@ -370,6 +277,32 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, e Entry, err erro
 	default:
 		s.broken(w, r, err)
 	}
+}
+
+// replyPayment answers with a payment and what is asked to be embedded.
+func (s *Server) replyPayment(w http.ResponseWriter, r *http.Request, e Entry) {
+	answer, embedded := s.answer(e), hal{}
+	for what := range strings.SplitSeq(r.URL.Query().Get("embed"), ",") {
+		var list []hal
+		var err error
+		switch what {
+		case "refunds":
+			list, err = s.refundHAL(r.Context(), e.ID)
+		case "chargebacks":
+			list, err = s.chargebackHAL(r.Context(), e.ID)
+		default:
+			continue
+		}
+		if err != nil {
+			s.broken(w, r, err)
+			return
+		}
+		embedded[what] = list
+	}
+	if len(embedded) > 0 {
+		answer["_embedded"] = embedded
+	}
+	writeJSON(w, http.StatusOK, encode(answer))
 }
 
 func (s *Server) methodList(w http.ResponseWriter, _ *http.Request) {

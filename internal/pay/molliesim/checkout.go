@@ -4,33 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
-
-	"ribambelle/internal/civil"
 )
-
-// euros writes an amount for the simulator's pages.
-func euros(c civil.Cents) string { return strings.Replace(c.Euros(), ".", ",", 1) + "\u00a0€" }
-
-func statusInFrench(status string) string {
-	switch status {
-	case "open":
-		return "à payer"
-	case "pending":
-		return "en cours à la banque"
-	case "paid":
-		return "payé"
-	case "canceled":
-		return "annulé"
-	case "expired":
-		return "expiré"
-	case "failed":
-		return "échoué"
-	}
-	return status
-}
 
 // checkoutPage is what the hosted page shows.
 type checkoutPage struct {
@@ -41,17 +17,21 @@ type checkoutPage struct {
 }
 
 func (s *Server) checkoutShow(w http.ResponseWriter, r *http.Request) {
-	if err := s.expire(r.Context()); err != nil {
+	if err := s.tick(r.Context()); err != nil {
 		s.broken(w, r, err)
 		return
 	}
-	e, err := one(r.Context(), s.pool, r.PathValue("id"), "")
+	e, err := one(r.Context(), s.pool, r.PathValue("id"))
 	if errors.Is(err, ErrUnknown) {
 		s.page(w, r, http.StatusNotFound, "unknown.html", nil)
 		return
 	}
 	if err != nil {
 		s.broken(w, r, err)
+		return
+	}
+	if e.Method == card || e.Method == "" && e.Live() && r.URL.Query().Get("method") == card {
+		s.cardShow(w, r, http.StatusOK, e, cardForm{})
 		return
 	}
 	p := checkoutPage{Entry: e, QR: r.URL.Query().Has("qr"), Return: back(e)}
@@ -80,6 +60,22 @@ func (s *Server) checkoutAct(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusUnprocessableEntity, "unknown action", "action")
 		return
 	}
+	e, err := one(r.Context(), s.pool, r.PathValue("id"))
+	switch {
+	case err != nil && !errors.Is(err, ErrUnknown):
+		s.broken(w, r, err)
+	case err == nil && (e.Method == card || e.Method == "" && r.PostForm.Has("number")):
+		s.cardAct(w, r, e)
+	case err == nil && e.Method == "" && e.Live() && method == card && action == ActPay:
+		// A card has its own page.
+		http.Redirect(w, r, "/checkout/"+e.ID+"?method="+card, http.StatusSeeOther)
+	default:
+		s.checkoutEnd(w, r, action, method)
+	}
+}
+
+// checkoutEnd does what the payer chose and sends the browser on.
+func (s *Server) checkoutEnd(w http.ResponseWriter, r *http.Request, action Action, method string) {
 	e, err := s.Act(r.Context(), r.PathValue("id"), action, method)
 	switch {
 	case errors.Is(err, ErrUnknown):
@@ -112,6 +108,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request, status int, name s
 // hookLine is one webhook on the overview.
 type hookLine struct {
 	PaymentID string `db:"payment_id"`
+	Says      string `db:"says"`
 	Status    string `db:"status"`
 	Attempt   int    `db:"attempt"`
 	Outcome   string `db:"outcome"`
@@ -124,16 +121,12 @@ func (s *Server) overview(w http.ResponseWriter, r *http.Request) {
 		s.broken(w, r, err)
 		return
 	}
-	rows, err := s.pool.Query(r.Context(), `
-		SELECT payment_id, status, attempt, outcome, next_at IS NOT NULL AS waiting
-		FROM webhook
-		ORDER BY id DESC
-		LIMIT 50`)
+	hooks, err := s.hooks(r, "")
 	if err != nil {
 		s.broken(w, r, err)
 		return
 	}
-	hooks, err := pgx.CollectRows(rows, pgx.RowToStructByName[hookLine])
+	left, err := s.troubleLeft(r)
 	if err != nil {
 		s.broken(w, r, err)
 		return
@@ -142,7 +135,42 @@ func (s *Server) overview(w http.ResponseWriter, r *http.Request) {
 		Entries []Entry
 		Total   int
 		Hooks   []hookLine
-	}{entries[:min(len(entries), 100)], len(entries), hooks})
+		Kinds   []TroubleKind
+		Left    []troubleLine
+	}{entries[:min(len(entries), 100)], len(entries), hooks, Troubles, left})
+}
+
+// hooks reads the last webhooks, of one payment or of all.
+func (s *Server) hooks(r *http.Request, paymentID string) ([]hookLine, error) {
+	rows, err := s.pool.Query(r.Context(), `
+		SELECT payment_id, says, status, attempt, outcome, next_at IS NOT NULL AS waiting
+		FROM webhook
+		WHERE @id = '' OR payment_id = @id
+		ORDER BY id DESC
+		LIMIT 50`, pgx.NamedArgs{"id": paymentID})
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByName[hookLine])
+}
+
+// troubleLine is trouble that has not happened yet.
+type troubleLine struct {
+	Kind      TroubleKind `db:"kind"`
+	Remaining int         `db:"remaining"`
+}
+
+func (s *Server) troubleLeft(r *http.Request) ([]troubleLine, error) {
+	rows, err := s.pool.Query(r.Context(), `
+		SELECT kind, sum(remaining)::int AS remaining
+		FROM trouble
+		WHERE remaining > 0
+		GROUP BY kind
+		ORDER BY kind`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByName[troubleLine])
 }
 
 // booksJSON lists every payment for scripts that compare ledgers.

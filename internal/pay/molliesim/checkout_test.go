@@ -10,6 +10,7 @@ import (
 	"github.com/PuerkitoBio/goquery"
 
 	"ribambelle/internal/pay"
+	"ribambelle/internal/pay/molliesim"
 	"ribambelle/internal/pay/molliesim/molliesimtest"
 )
 
@@ -56,7 +57,7 @@ func TestCheckout(t *testing.T) {
 		"expire":            {"", url.Values{"action": {"expire"}}, "bancontact", "http://127.0.0.1:1/retour", pay.StatusExpired, "bancontact"},
 		"fail":              {"", url.Values{"action": {"fail"}}, "bancontact", "http://127.0.0.1:1/retour", pay.StatusFailed, "bancontact"},
 		"pay":               {"", url.Values{"action": {"pay"}}, "bancontact", "http://127.0.0.1:1/retour", pay.StatusPaid, "bancontact"},
-		"pay by card":       {"", url.Values{"action": {"pay"}, "method": {"creditcard"}}, "", "http://127.0.0.1:1/retour", pay.StatusPaid, "creditcard"},
+		"pay as chosen":     {"", url.Values{"action": {"pay"}, "method": {"bancontact"}}, "", "http://127.0.0.1:1/retour", pay.StatusPaid, "bancontact"},
 		"pay on the phone":  {"?qr=1", url.Values{"action": {"pay"}, "qr": {"1"}}, "bancontact", "%?qr=1", pay.StatusPaid, "bancontact"},
 		"the bank is asked": {"", url.Values{"action": {"pend"}}, "bancontact", "http://127.0.0.1:1/retour", pay.StatusPending, "bancontact"},
 	} {
@@ -134,6 +135,9 @@ func TestOverview(t *testing.T) {
 	t.Parallel()
 	sim, client, sh := setup(t)
 	_, _, doc := browse(t, http.MethodGet, sim.URL+"/", nil)
+	if got := doc.Find("select[name=kind] option").Length(); got != len(molliesim.Troubles) {
+		t.Errorf("the overview offers %d troubles, want %d", got, len(molliesim.Troubles))
+	}
 	if !strings.Contains(doc.Text(), "Aucun paiement") {
 		t.Errorf("the empty overview: %s", doc.Text())
 	}

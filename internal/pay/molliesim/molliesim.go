@@ -1,5 +1,5 @@
 // Package molliesim is a payment provider that speaks Mollie's API over HTTP, for the demo and for tests: payments,
-// a hosted page to pay on, webhooks with Mollie's schedule of retries, and trouble by script.
+// hosted pages to pay on, refunds, chargebacks, webhooks with Mollie's schedule of retries, and trouble by script.
 //
 // It is written from Mollie's documentation alone and shares no code with our client, so that one mistake cannot
 // cancel itself out. Its rows live in PostgreSQL, in a database of their own, and survive a kill.
@@ -51,7 +51,7 @@ type Server struct {
 var assets embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"euros": euros, "status": statusInFrench,
+	"euros": euros, "status": statusInFrench, "change": changeInFrench, "trouble": troubleInFrench, "refundStatus": refundInFrench,
 	"hour":   func(t time.Time) string { return t.In(civil.Brussels).Format("15:04:05") },
 	"minute": func(t time.Time) string { return t.In(civil.Brussels).Format("15\u00a0h\u00a004") },
 }).ParseFS(assets, "templates/*.html"))
@@ -90,7 +90,32 @@ CREATE TABLE IF NOT EXISTS webhook (
 	next_at timestamptz,
 	outcome text NOT NULL DEFAULT ''
 );
+ALTER TABLE webhook ADD COLUMN IF NOT EXISTS says text NOT NULL DEFAULT '';
+UPDATE webhook SET says = payment_id WHERE says = '';
 CREATE INDEX IF NOT EXISTS webhook_due ON webhook (next_at) WHERE next_at IS NOT NULL;
+CREATE TABLE IF NOT EXISTS refund (
+	id text PRIMARY KEY,
+	payment_id text NOT NULL REFERENCES payment,
+	cents bigint NOT NULL,
+	description text NOT NULL,
+	metadata text NOT NULL,
+	status text NOT NULL,
+	fails_after_ms bigint,
+	created_at timestamptz NOT NULL,
+	next_at timestamptz
+);
+CREATE INDEX IF NOT EXISTS refund_payment ON refund (payment_id);
+CREATE INDEX IF NOT EXISTS refund_due ON refund (next_at) WHERE next_at IS NOT NULL;
+CREATE TABLE IF NOT EXISTS chargeback (
+	id text PRIMARY KEY,
+	payment_id text NOT NULL REFERENCES payment,
+	cents bigint NOT NULL,
+	created_at timestamptz NOT NULL,
+	told boolean NOT NULL,
+	reversed_at timestamptz
+);
+CREATE INDEX IF NOT EXISTS chargeback_payment ON chargeback (payment_id);
+CREATE INDEX IF NOT EXISTS chargeback_due ON chargeback (created_at) WHERE NOT told;
 CREATE TABLE IF NOT EXISTS trouble (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	kind text NOT NULL,
@@ -148,23 +173,32 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("POST /v2/payments", s.authorized(s.paymentCreate))
 	s.mux.HandleFunc("GET /v2/payments/{id}", s.authorized(s.paymentRead))
 	s.mux.HandleFunc("DELETE /v2/payments/{id}", s.authorized(s.paymentCancel))
+	s.mux.HandleFunc("POST /v2/payments/{id}/refunds", s.authorized(s.refundCreate))
+	s.mux.HandleFunc("GET /v2/payments/{id}/refunds", s.authorized(s.refundList))
+	s.mux.HandleFunc("GET /v2/payments/{id}/refunds/{refund}", s.authorized(s.refundRead))
+	s.mux.HandleFunc("DELETE /v2/payments/{id}/refunds/{refund}", s.authorized(s.refundCancel))
+	s.mux.HandleFunc("GET /v2/payments/{id}/chargebacks", s.authorized(s.chargebackList))
 	s.mux.HandleFunc("GET /v2/methods", s.authorized(s.methodList))
 	s.mux.HandleFunc("/v2/", s.authorized(func(w http.ResponseWriter, _ *http.Request) {
 		fail(w, http.StatusNotFound, "The simulator has no such endpoint or method", "")
 	}))
 	s.mux.HandleFunc("GET /checkout/{id}", s.checkoutShow)
 	s.mux.HandleFunc("POST /checkout/{id}", s.checkoutAct)
+	s.mux.HandleFunc("GET /books/{id}", s.bookShow)
+	s.mux.HandleFunc("POST /books/{id}", s.bookAct)
+	s.mux.HandleFunc("POST /trouble", s.troubleForm)
 	s.mux.HandleFunc("GET /style.css", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(w, r, assets, "templates/style.css")
 	})
 	s.mux.HandleFunc("GET /{$}", s.overview)
 	s.mux.HandleFunc("GET /simulator/payments", s.booksJSON)
+	s.mux.HandleFunc("POST /simulator/payments/{id}", s.bookJSON)
 	s.mux.HandleFunc("POST /simulator/trouble", s.troubleAdd)
 	s.mux.HandleFunc("DELETE /simulator/trouble", s.troubleClear)
 }
 
-// ServeHTTP answers Mollie's API under /v2/, the hosted page under /checkout/, an overview at / and, for scripts,
-// the books and the trouble under /simulator/.
+// ServeHTTP answers Mollie's API under /v2/, the hosted pages under /checkout/, an overview at /, a page for each
+// payment under /books/ and, for scripts, the books and the trouble under /simulator/.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")

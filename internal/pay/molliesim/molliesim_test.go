@@ -275,12 +275,6 @@ func TestWebhookSchedule(t *testing.T) {
 
 func TestTrouble(t *testing.T) {
 	t.Parallel()
-	script := func(t *testing.T, sim *molliesimtest.Sim, tr molliesim.Trouble) {
-		t.Helper()
-		if err := sim.Script(t.Context(), tr); err != nil {
-			t.Fatal(err)
-		}
-	}
 	t.Run("cancel", func(t *testing.T) {
 		t.Parallel()
 		sim, client, sh := setup(t)

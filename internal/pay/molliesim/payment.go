@@ -30,10 +30,30 @@ type Entry struct {
 	CreatedAt   time.Time   `db:"created_at" json:"createdAt"`
 	ExpiresAt   time.Time   `db:"expires_at" json:"expiresAt"`
 	EndedAt     *time.Time  `db:"ended_at" json:"endedAt"`
+	Refunded    civil.Cents `db:"refunded" json:"refundedCents"`        // by refunds that neither failed nor were canceled
+	ChargedBack civil.Cents `db:"charged_back" json:"chargedBackCents"` // and not reversed
 }
 
-const columns = `id, mode, status, cents, description, method, metadata, locale, redirect_url, cancel_url, webhook_url,
+const (
+	columns = `id, mode, status, cents, description, method, metadata, locale, redirect_url, cancel_url, webhook_url,
 	cancelable, created_at, expires_at, ended_at`
+	// sums follow columns where a payment is read.
+	sums = `,
+	(SELECT COALESCE(sum(r.cents), 0)::bigint
+		FROM refund r
+		WHERE r.payment_id = payment.id AND r.status NOT IN ('failed', 'canceled')) AS refunded,
+	(SELECT COALESCE(sum(b.cents), 0)::bigint
+		FROM chargeback b
+		WHERE b.payment_id = payment.id AND b.told AND b.reversed_at IS NULL) AS charged_back`
+)
+
+// Remaining is what can still be refunded.
+func (e Entry) Remaining() civil.Cents {
+	if e.Status != "paid" {
+		return 0
+	}
+	return max(e.Cents-e.Refunded-e.ChargedBack, 0)
+}
 
 // Live reports whether the payment can still be paid.
 func (e Entry) Live() bool { return e.Status == "open" || e.Status == "pending" }
@@ -67,13 +87,13 @@ func (s *Server) Act(ctx context.Context, id string, action Action, method strin
 	if !ok {
 		return Entry{}, fmt.Errorf("unknown action %q", action)
 	}
-	if err := s.expire(ctx); err != nil {
+	if err := s.tick(ctx); err != nil {
 		return Entry{}, err
 	}
 	var e Entry
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		var err error
-		if e, err = one(ctx, tx, id, "FOR UPDATE"); err != nil {
+		if e, err = locked(ctx, tx, id); err != nil {
 			return err
 		}
 		if !e.Live() {
@@ -107,6 +127,11 @@ func (s *Server) move(ctx context.Context, tx pgx.Tx, e *Entry, status string) e
 		now := s.opts.Clock().UTC()
 		e.EndedAt = &now
 	}
+	if e.Status == "paid" {
+		if err := s.contestLater(ctx, tx, *e); err != nil {
+			return err
+		}
+	}
 	_, err := tx.Exec(ctx, `
 		UPDATE payment
 		SET status = @status, method = @method, cents = @cents, ended_at = @ended
@@ -115,14 +140,28 @@ func (s *Server) move(ctx context.Context, tx pgx.Tx, e *Entry, status string) e
 	if err != nil || e.Live() {
 		return err
 	}
-	return s.enqueue(ctx, tx, *e)
+	return s.enqueue(ctx, tx, *e, e.Status)
+}
+
+// tick does what time does: payments expire, refunds go their way, banks take money back.
+func (s *Server) tick(ctx context.Context) error {
+	if err := s.expire(ctx); err != nil {
+		return fmt.Errorf("expiring payments: %w", err)
+	}
+	if err := s.contest(ctx); err != nil {
+		return fmt.Errorf("charging back: %w", err)
+	}
+	if err := s.ripen(ctx); err != nil {
+		return fmt.Errorf("moving refunds: %w", err)
+	}
+	return nil
 }
 
 // expire ends every payment whose time is over.
 func (s *Server) expire(ctx context.Context) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
-			SELECT `+columns+`
+			SELECT `+columns+sums+`
 			FROM payment
 			WHERE status IN ('open', 'pending') AND expires_at <= @now
 			ORDER BY id
@@ -148,8 +187,16 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-func one(ctx context.Context, q querier, id, lock string) (Entry, error) {
-	rows, err := q.Query(ctx, `SELECT `+columns+` FROM payment WHERE id = @id `+lock, pgx.NamedArgs{"id": id})
+// locked locks a payment and then reads it: in one statement the sums would be those from before the wait.
+func locked(ctx context.Context, tx pgx.Tx, id string) (Entry, error) {
+	if _, err := tx.Exec(ctx, `SELECT FROM payment WHERE id = @id FOR UPDATE`, pgx.NamedArgs{"id": id}); err != nil {
+		return Entry{}, err
+	}
+	return one(ctx, tx, id)
+}
+
+func one(ctx context.Context, q querier, id string) (Entry, error) {
+	rows, err := q.Query(ctx, `SELECT `+columns+sums+` FROM payment WHERE id = @id`, pgx.NamedArgs{"id": id})
 	if err != nil {
 		return Entry{}, err
 	}
@@ -162,10 +209,10 @@ func one(ctx context.Context, q querier, id, lock string) (Entry, error) {
 
 // Books returns every payment, the newest first.
 func (s *Server) Books(ctx context.Context) ([]Entry, error) {
-	if err := s.expire(ctx); err != nil {
+	if err := s.tick(ctx); err != nil {
 		return nil, err
 	}
-	rows, err := s.pool.Query(ctx, `SELECT `+columns+` FROM payment ORDER BY created_at DESC, id`)
+	rows, err := s.pool.Query(ctx, `SELECT `+columns+sums+` FROM payment ORDER BY created_at DESC, id`)
 	if err != nil {
 		return nil, err
 	}
@@ -174,17 +221,19 @@ func (s *Server) Books(ctx context.Context) ([]Entry, error) {
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// newID returns a fresh payment id, "tr_7UhSN1zuXS".
-func newID() string {
+// newID returns a fresh id, "tr_7UhSN1zuXS" with the prefix "tr_".
+func newID(prefix string) string {
 	raw := make([]byte, 10)
 	_, _ = rand.Read(raw) // never fails
 	for i, b := range raw {
 		raw[i] = base62[int(b)%len(base62)]
 	}
-	return "tr_" + string(raw)
+	return prefix + string(raw)
 }
 
 type hal map[string]any
+
+func money(c civil.Cents) hal { return hal{"value": c.Euros(), "currency": "EUR"} }
 
 func href(url, kind string) hal { return hal{"href": url, "type": kind} }
 
@@ -192,13 +241,12 @@ const halType = "application/hal+json"
 
 // answer is the payment as Mollie's API shows it.
 func (s *Server) answer(e Entry) hal {
-	money := hal{"value": e.Cents.Euros(), "currency": "EUR"}
 	links := hal{
 		"self":      href(s.opts.BaseURL+"/v2/payments/"+e.ID, halType),
 		"dashboard": href(s.opts.BaseURL+"/", "text/html"),
 	}
 	out := hal{
-		"resource": "payment", "id": e.ID, "mode": e.Mode, "createdAt": stamp(e.CreatedAt), "amount": money,
+		"resource": "payment", "id": e.ID, "mode": e.Mode, "createdAt": stamp(e.CreatedAt), "amount": money(e.Cents),
 		"description": e.Description, "method": nil, "metadata": json.RawMessage(e.Metadata), "status": e.Status,
 		"isCancelable": e.Cancelable && e.Status == "open", "profileId": "pfl_Simulator1", "sequenceType": "oneoff",
 		"redirectUrl": e.RedirectURL, "_links": links,
@@ -223,8 +271,12 @@ func (s *Server) answer(e Entry) hal {
 		links["changePaymentState"] = href(s.checkoutURL(e.ID), "text/html")
 	}
 	if e.Status == "paid" {
-		zero := hal{"value": "0.00", "currency": "EUR"}
-		out["amountRefunded"], out["amountRemaining"] = zero, money
+		out["amountRefunded"], out["amountRemaining"] = money(e.Refunded), money(e.Remaining())
+		links["refunds"] = href(s.opts.BaseURL+"/v2/payments/"+e.ID+"/refunds", halType)
+		links["chargebacks"] = href(s.opts.BaseURL+"/v2/payments/"+e.ID+"/chargebacks", halType)
+		if e.ChargedBack > 0 {
+			out["amountChargedBack"] = money(e.ChargedBack)
+		}
 	}
 	return out
 }

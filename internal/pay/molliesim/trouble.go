@@ -39,20 +39,35 @@ const (
 	TroubleNotCancelable TroubleKind = "not_cancelable"
 	// TroubleOtherAmount makes the payer pay Cents instead of the amount asked.
 	TroubleOtherAmount TroubleKind = "other_amount"
+	// TroubleWebhookForged sends, beside a new payment, webhooks that Mollie never sent: of an unknown payment, and of the
+	// new one while it is open.
+	TroubleWebhookForged TroubleKind = "webhook_forged"
+	// TroubleChargeback lets the payer's bank take Cents back, or all of it when zero, Delay after a payment.
+	TroubleChargeback TroubleKind = "chargeback"
+	// TroubleRefundError answers 500 to a refund and refunds nothing.
+	TroubleRefundError TroubleKind = "refund_error"
+	// TroubleRefundCut makes the refund and cuts the connection instead of answering.
+	TroubleRefundCut TroubleKind = "refund_cut"
+	// TroubleRefundFails lets the payer's bank send a refund back, Delay after it was sent.
+	TroubleRefundFails TroubleKind = "refund_fails"
+	// TroubleRefundQueued leaves a refund waiting for money until somebody moves it.
+	TroubleRefundQueued TroubleKind = "refund_queued"
 )
 
 // Troubles are all the kinds.
 var Troubles = []TroubleKind{
 	TroubleWebhookLost, TroubleWebhookDuplicate, TroubleWebhookLate, TroubleCreateError, TroubleCreateCut,
 	TroubleCreatePaid, TroubleReadError, TroubleCancelError, TroubleNotCancelable, TroubleOtherAmount,
+	TroubleWebhookForged, TroubleChargeback, TroubleRefundError, TroubleRefundCut, TroubleRefundFails,
+	TroubleRefundQueued,
 }
 
 // Trouble is one line of the script.
 type Trouble struct {
 	Kind  TroubleKind
 	Times int           // how often; zero is once
-	Delay time.Duration // for TroubleWebhookLate
-	Cents civil.Cents   // for TroubleOtherAmount
+	Delay time.Duration // for TroubleWebhookLate, TroubleChargeback and TroubleRefundFails
+	Cents civil.Cents   // for TroubleOtherAmount and TroubleChargeback
 }
 
 // Script adds trouble to come. It is kept in the database and survives a kill.

@@ -18,8 +18,9 @@ var waits = []int{0, 1, 2, 4, 8, 16, 29, 60, 120, 22 * 60}
 // atOnce bounds how many webhooks are under way at the same time.
 const atOnce = 32
 
-// enqueue queues the webhook of a payment that has just ended, unless the script makes trouble.
-func (s *Server) enqueue(ctx context.Context, tx pgx.Tx, e Entry) error {
+// enqueue queues the webhook of a payment that has just changed, unless the script makes trouble. What says what
+// changed, for the overview: Mollie sends the payment's id alone.
+func (s *Server) enqueue(ctx context.Context, tx pgx.Tx, e Entry, what string) error {
 	if e.WebhookURL == "" {
 		return nil
 	}
@@ -42,10 +43,24 @@ func (s *Server) enqueue(ctx context.Context, tx pgx.Tx, e Entry) error {
 		}
 	}
 	_, err := tx.Exec(ctx, `
-		INSERT INTO webhook (payment_id, status, next_at, outcome)
-		SELECT @payment, @status, @next, @outcome
+		INSERT INTO webhook (payment_id, says, status, next_at, outcome)
+		SELECT @payment, @payment, @status, @next, @outcome
 		FROM generate_series(1, @copies::int)`,
-		pgx.NamedArgs{"payment": e.ID, "status": e.Status, "next": next, "outcome": outcome, "copies": copies})
+		pgx.NamedArgs{"payment": e.ID, "status": what, "next": next, "outcome": outcome, "copies": copies})
+	return err
+}
+
+// forge queues what a stranger might send: the id of a payment that does not exist, and that of one still open, as if
+// it were paid.
+func (s *Server) forge(ctx context.Context, tx pgx.Tx, e Entry) error {
+	if e.WebhookURL == "" {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `
+		INSERT INTO webhook (payment_id, says, status, next_at)
+		SELECT @payment, said, 'forged', @now
+		FROM unnest(@says::text[]) AS said`,
+		pgx.NamedArgs{"payment": e.ID, "says": []string{newID("tr_"), e.ID}, "now": s.opts.Clock().UTC()})
 	return err
 }
 
@@ -57,7 +72,7 @@ func (s *Server) signal() {
 	}
 }
 
-// Run expires payments and sends webhooks until ctx ends.
+// Run lets time do its work and sends webhooks until ctx ends.
 func (s *Server) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if _, err := s.Step(ctx); err != nil && ctx.Err() == nil {
@@ -74,15 +89,16 @@ func (s *Server) Run(ctx context.Context) {
 type delivery struct {
 	ID        int64  `db:"id"`
 	PaymentID string `db:"payment_id"`
+	Says      string `db:"says"`
 	Attempt   int    `db:"attempt"`
 	URL       string `db:"url"`
 }
 
-// Step ends the payments whose time is over and sends every webhook that is due, each once, at the same moment. It
+// Step does what time does and sends every webhook that is due, each once, at the same moment. It
 // returns how many were sent when all are answered.
 func (s *Server) Step(ctx context.Context) (int, error) {
-	if err := s.expire(ctx); err != nil {
-		return 0, fmt.Errorf("expiring payments: %w", err)
+	if err := s.tick(ctx); err != nil {
+		return 0, err
 	}
 	now := s.opts.Clock().UTC()
 	// Claimed for a minute: what a killed process had claimed is sent again then.
@@ -97,7 +113,7 @@ func (s *Server) Step(ctx context.Context) (int, error) {
 			ORDER BY next_at, id
 			LIMIT @most
 			FOR UPDATE SKIP LOCKED)
-		RETURNING w.id, w.payment_id, w.attempt, p.webhook_url AS url`,
+		RETURNING w.id, w.payment_id, w.says, w.attempt, p.webhook_url AS url`,
 		pgx.NamedArgs{"now": now, "lease": now.Add(time.Minute), "most": atOnce})
 	if err != nil {
 		return 0, fmt.Errorf("claiming webhooks: %w", err)
@@ -123,7 +139,7 @@ func (s *Server) Step(ctx context.Context) (int, error) {
 
 // send does one attempt and returns what came of it in words for the overview, "" when the shop answered 2xx.
 func (s *Server) send(ctx context.Context, d delivery) string {
-	form := url.Values{"id": {d.PaymentID}}.Encode()
+	form := url.Values{"id": {d.Says}}.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, strings.NewReader(form))
 	if err != nil {
 		return "adresse inutilisable"

@@ -108,3 +108,23 @@ func TestReplayHeader(t *testing.T) {
 		t.Errorf("the replay differs:\n%s\n%s", bodies[0], bodies[1])
 	}
 }
+
+// call asks the API with the key and returns status and body.
+func call(t *testing.T, sim *molliesimtest.Sim, method, path, body string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, sim.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+molliesimtest.Key)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(raw)
+}
