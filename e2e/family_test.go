@@ -53,7 +53,7 @@ func (f family) join(t *testing.T, h *house.House, p *browser.Page) {
 		t.Fatalf("the mail has no link, no HTML or a fault (%s):\n%s", mail.Fault, mail.Text)
 	}
 	p.Goto(link).Check().Press("Confirmer mon adresse").Says("Votre adresse est confirmée")
-	p.Fill("Adresse e-mail", f.Email).Fill("Mot de passe", f.Password).Press("Se connecter").Check()
+	p.Fill("Adresse e-mail ou numéro de GSM", f.Email).Fill("Mot de passe", f.Password).Press("Se connecter").Check()
 
 	p.Goto("/mon-espace/").Follow("Donner mes coordonnées").Check()
 	p.Fill("Prénom", f.First).Fill("Nom", f.Last).Fill("Téléphone", "0475 12 34 56")

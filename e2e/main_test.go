@@ -91,6 +91,6 @@ func own(t *testing.T, odoo *house.Odoo) *house.House {
 func signIn(t *testing.T, b *browser.Browser, h *house.House, who house.Person, s browser.Screen) *browser.Page {
 	t.Helper()
 	p := b.Person(t, h.Portal, s)
-	p.Goto("/connexion").Fill("Adresse e-mail", who.Email).Fill("Mot de passe", who.Password).Press("Se connecter")
+	p.Goto("/connexion").Fill("Adresse e-mail ou numéro de GSM", who.Email).Fill("Mot de passe", who.Password).Press("Se connecter")
 	return p
 }

@@ -42,7 +42,7 @@ func TestKeyboard(t *testing.T) {
 	p.Enter().Says("Se connecter")
 
 	who := person(t, people, "Parent de")
-	p.TabTo("Adresse e-mail", 30)
+	p.TabTo("Adresse e-mail ou numéro de GSM", 30)
 	p.Type(who.Email)
 	p.TabTo("Mot de passe", 2)
 	p.Type(who.Password)

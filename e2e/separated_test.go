@@ -111,7 +111,7 @@ func (f separated) signUp(t *testing.T, h *house.House, father *browser.Page) {
 		t.Fatal(err)
 	}
 	father.Goto(confirmLink.FindString(mail.Text)).Press("Confirmer mon adresse").Says("Votre adresse est confirmée")
-	father.Fill("Adresse e-mail", f.Email).Fill("Mot de passe", f.Password).Press("Se connecter").Check()
+	father.Fill("Adresse e-mail ou numéro de GSM", f.Email).Fill("Mot de passe", f.Password).Press("Se connecter").Check()
 }
 
 // enter types the code too early, gives the father's details, then types a wrong code and the right one.

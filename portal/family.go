@@ -86,6 +86,10 @@ func (s *server) parentRoutes() []route {
 		{get, "/mot-de-passe/envoye", nil, s.resetSent},
 		{get, "/mot-de-passe/nouveau", nil, s.resetNew},
 		{post, "/mot-de-passe/nouveau", nil, s.resetDo},
+		{get, "/mot-de-passe/code", nil, s.resetCodeNew},
+		{post, "/mot-de-passe/code", nil, s.resetCodeDo},
+		{get, "/activation", nil, s.activationNew},
+		{post, "/activation", nil, s.activationDo},
 
 		{get, "/mon-espace", anyone, s.dashboardMoved},
 		{get, space, anyone, s.dashboard},

@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -329,13 +328,4 @@ func (s *server) familyCodeUse(w http.ResponseWriter, r *http.Request) error {
 		s.flash(w, "flash.family_joined")
 	}
 	return seeOther(w, r, "/mon-espace/famille")
-}
-
-// clientAddr is the address that a request came from, without its port.
-func clientAddr(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }

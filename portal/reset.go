@@ -12,15 +12,15 @@ func (s *server) resetAsk(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, r, http.StatusOK, "reset_ask", s.signPage(r, s.locale(r).T("portal.reset.title"), form.New()))
 }
 
-// resetSend mails the link; the answer is the same for an address that has no account.
+// resetSend mails the link; the answer is the same for who has no account, or one without an e-mail address.
 func (s *server) resetSend(w http.ResponseWriter, r *http.Request) error {
 	f, err := form.Read(r)
 	if err != nil {
 		return err
 	}
 	if f.Text("email") == "" {
-		f.Add("email", "account.email_required")
-	} else if err := f.Take(s.Account.RequestReset(r.Context(), f.Text("email"))); err != nil {
+		f.Add("email", "account.identifier_required")
+	} else if err := f.Take(s.Account.RequestReset(r.Context(), identifier(f.Text("email")))); err != nil {
 		return err
 	}
 	if !f.OK() {

@@ -26,8 +26,8 @@ const (
 	typedMost = 500
 )
 
-// secretInput is never carried: whoever sends the form again types it again.
-const secretInput = "password"
+// secretInputs are never carried: whoever sends the form again types them again.
+var secretInputs = []string{"password", "present"}
 
 // typedPage is the page to sign in on, or to go on from, with a form underway.
 type typedPage struct {
@@ -72,7 +72,7 @@ func typedOf(values url.Values, prefix string) []kept {
 	var typed []kept
 	for name, all := range values {
 		bare, ok := strings.CutPrefix(name, prefix)
-		if !ok || bare == "" || bare == secretInput {
+		if !ok || bare == "" || slices.Contains(secretInputs, bare) {
 			continue
 		}
 		for _, v := range all {

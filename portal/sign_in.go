@@ -2,7 +2,6 @@ package portal
 
 import (
 	"errors"
-	"net"
 	"net/http"
 
 	"ribambelle/internal/account"
@@ -31,11 +30,7 @@ func (s *server) signInCreate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	token, a, err := s.Account.SignIn(r.Context(), f.Text("email"), f.Raw("password"), host, r.UserAgent())
+	token, a, err := s.Account.SignIn(r.Context(), identifier(f.Text("email")), f.Raw("password"), clientAddr(r), r.UserAgent())
 	// A lock and an address that is not proved yet are told above the form: what was typed stays.
 	if p := problem.As(err); p != nil && (p.Kind == problem.KindConflict || p.Kind == problem.KindForbidden) {
 		err = problem.Invalid(p.Code, p.Args...)

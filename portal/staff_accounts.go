@@ -95,7 +95,7 @@ func (p staffPage) RoleNames(roles []string) []string {
 // staffPeople reads the people with a role, or the account of an id whatever its roles.
 func (s *server) staffPeople(ctx context.Context, id *uuid.UUID) ([]staffAccount, error) {
 	rows, err := s.DB.Query(ctx, `
-		SELECT a.id, a.name, a.email, a.roles, a.password_hash <> '' AS password,
+		SELECT a.id, a.name, coalesce(a.email, a.phone) AS email, a.roles, a.password_hash <> '' AS password,
 		  (SELECT max(u.seen_at) FROM user_session u WHERE u.account_id = a.id) AS seen_at
 		FROM account a
 		WHERE a.id = @id

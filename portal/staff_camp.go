@@ -228,7 +228,7 @@ func (s *server) campBus(ctx context.Context, p *staffCampPage) (err error) {
 func (s *server) campPeople(ctx context.Context, p *staffCampPage) error {
 	args := pgx.NamedArgs{"camp": p.Camp.ID}
 	rows, err := s.DB.Query(ctx, `
-		SELECT a.id, a.name, a.email, l.coordinator
+		SELECT a.id, a.name, coalesce(a.email, a.phone) AS email, l.coordinator
 		FROM camp_leader l
 		JOIN account a ON a.id = l.account_id
 		WHERE l.camp_id = @camp

@@ -7,6 +7,7 @@ func (s *server) staffFamilyRoutes() []route {
 		link     = "/gestion/liens/" + idPart + "/{child:" + uuidPattern + "}"
 		double   = "/gestion/doublons/" + idPart
 		body     = "/gestion/organismes/" + idPart
+		access   = "/gestion/adultes/" + idPart + "/acces"
 	)
 	return []route{
 		{get, families, maySee, s.staffFamilies},
@@ -31,6 +32,13 @@ func (s *server) staffFamilyRoutes() []route {
 		{get, families + "/lettres", mayDecide, s.staffLetters},
 		{post, families + "/lettres", mayDecide, s.staffLettersIssue},
 		{get, families + "/lettres/imprimer", mayDecide, s.staffLettersPrint},
+		{post, families + "/lettres/courriels", mayDecide, s.staffLettersMailAll},
+		{get, access, maySee, s.staffAccess},
+		{post, access + "/courriel", mayDecide, s.staffAccessMail},
+		{post, access + "/lettre", mayDecide, s.staffAccessLetter},
+		{post, access + "/gsm", mayDecide, s.staffAccessOpen},
+		{post, access + "/mot-de-passe", mayDecide, s.staffAccessReset},
+		{get, access + "/imprimer", mayDecide, s.staffAccessPrint},
 		{get, "/gestion/organismes", maySee, s.staffBodies},
 		{post, "/gestion/organismes", mayDecide, s.staffBodyAdd},
 		{post, body + "/membres", mayDecide, s.staffMemberAdd},

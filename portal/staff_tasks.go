@@ -42,6 +42,10 @@ func (t taskRow) URL() string {
 		return "/gestion/inscriptions/" + t.SubjectID
 	case "camp":
 		return "/gestion/stages/" + t.SubjectID
+	case "message":
+		if guardian, _ := t.Detail["guardian"].(string); guardian != "" && t.Detail["template"] == "family_claim" {
+			return "/gestion/adultes/" + guardian + "/acces" // a mail that came back becomes a letter
+		}
 	case "duplicate":
 		return "/gestion/doublons/" + t.SubjectID
 	case "block", "code":

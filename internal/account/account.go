@@ -2,6 +2,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,12 +43,16 @@ var Locales = []string{"fr", "nl", "de", "en"}
 // Account is a person who can sign in. It never carries the password's hash.
 type Account struct {
 	ID          uuid.UUID
-	Email       string
+	Email       string // "" for an account that rests on a mobile number
+	Phone       string // E.164, to sign in by; "" for none
 	Name        string
 	Roles       []string
 	Locale      string
 	ConfirmedAt *time.Time // nil until the e-mail address is proved
 }
+
+// Identifier is what its owner signs in with: the e-mail address, or the number where there is none.
+func (a Account) Identifier() string { return cmp.Or(a.Email, a.Phone) }
 
 // Is reports whether the account has a role.
 func (a Account) Is(role string) bool { return slices.Contains(a.Roles, role) }
@@ -291,7 +296,7 @@ func (s *Store) SetRoles(ctx context.Context, actor audit.Actor, id uuid.UUID, l
 	})
 }
 
-const columns = `id, email, name, roles, locale, confirmed_at`
+const columns = `id, coalesce(email, '') AS email, coalesce(phone, '') AS phone, name, roles, locale, confirmed_at`
 
 // Account returns an account by id, or NotFound.
 func (s *Store) Account(ctx context.Context, id uuid.UUID) (Account, error) {

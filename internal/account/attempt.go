@@ -17,7 +17,8 @@ import (
 )
 
 // How many attempts count within the window before the next one must wait. An address may be a school or a town hall
-// with many people behind it; an e-mail address is one person, whom a stranger must not lock out by a few guesses.
+// with many people behind it; an e-mail address or a mobile number is one person, whom a stranger must not lock out by a
+// few guesses.
 const (
 	attemptWindow   = 15 * time.Minute
 	emailAttempts   = 10
@@ -42,11 +43,12 @@ type attempt struct {
 	at     time.Time
 }
 
-// beginAttempt counts a try for the e-mail address and the client's, or returns Conflict "account.locked" with the
-// minutes to wait. A try while locked is not counted, so that a lock ends.
-func (s *Store) beginAttempt(ctx context.Context, email, remoteAddr string) (attempt, error) {
+// beginAttempt counts a try for the identifier, an e-mail address or a number, and for the client's address, or returns
+// Conflict "account.locked" with the minutes to wait. A try while locked is not counted, so that a lock ends. The two
+// identifiers of one account count apart: a shared counter would tell a stranger that they belong together.
+func (s *Store) beginAttempt(ctx context.Context, identifier, remoteAddr string) (attempt, error) {
 	a := attempt{at: s.Now(), limits: []limit{
-		{key: s.key("email", email), max: emailAttempts},
+		{key: s.key("email", identifier), max: emailAttempts},
 		{key: s.key("address", remoteAddr), max: addressAttempts},
 	}}
 	var wait time.Duration
@@ -102,8 +104,8 @@ func (s *Store) count(ctx context.Context, tx db.Tx, at time.Time, limits []limi
 	return 0, nil
 }
 
-// succeed takes the attempt back: all failures of the e-mail address, whose owner has now come, and this one of the
-// client's address.
+// succeed takes the attempt back: all failures of the identifier, whose owner has now come, and this one of the client's
+// address.
 func (s *Store) succeed(ctx context.Context, tx db.Tx, a attempt) error {
 	_, err := tx.Exec(ctx, `
 		DELETE FROM sign_in_failure
@@ -123,9 +125,13 @@ func (s *Store) succeed(ctx context.Context, tx db.Tx, a attempt) error {
 	return nil
 }
 
-// forgetFailures lifts the lock of an e-mail address.
-func (s *Store) forgetFailures(ctx context.Context, tx db.Tx, email string) error {
-	_, err := tx.Exec(ctx, `DELETE FROM sign_in_failure WHERE key_hash = @key`, pgx.NamedArgs{"key": s.key("email", email)})
+// forgetFailures lifts the lock of identifiers.
+func (s *Store) forgetFailures(ctx context.Context, tx db.Tx, identifiers ...string) error {
+	keys := make([][]byte, len(identifiers))
+	for i, v := range identifiers {
+		keys[i] = s.key("email", v)
+	}
+	_, err := tx.Exec(ctx, `DELETE FROM sign_in_failure WHERE key_hash = ANY(@keys)`, pgx.NamedArgs{"keys": keys})
 	if err != nil {
 		return fmt.Errorf("forgetting failures: %w", err)
 	}
@@ -141,13 +147,16 @@ func (s *Store) mailAllowed(ctx context.Context, tx db.Tx, email string) (bool, 
 func unprintable(r rune) bool { return !unicode.IsPrint(r) }
 
 // Swept says how much Sweep removed.
-type Swept struct{ Attempts, Sessions, Codes, Accounts int64 }
+type Swept struct{ Attempts, Sessions, Codes, Accounts, SignIns int64 }
 
 // unconfirmedFor is how long an address that nobody proved is kept.
 const unconfirmedFor = 30 * 24 * time.Hour
 
+// signInsKept is how long the history of an account's sign-ins is kept.
+const signInsKept = 365 * 24 * time.Hour
+
 // Sweep removes what no longer counts: attempts out of their window, sessions past their limit, codes expired for
-// long, and accounts of parents whose address was never proved. It may run at any time, in several processes.
+// long, accounts of parents whose address was never proved, and sign-ins older than a year. It may run at any time, in several processes.
 func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 	var swept Swept
 	now := s.Now()
@@ -172,9 +181,13 @@ func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 			  AND a.created_at <= @unconfirmed
 			  AND NOT EXISTS (SELECT 1 FROM account_code WHERE account_id = a.id AND expires_at > @now)
 			  AND NOT EXISTS (SELECT 1 FROM guardian WHERE account_id = a.id)`},
+		{&swept.SignIns, `
+			DELETE FROM sign_in
+			WHERE at <= @sign_ins`},
 	} {
 		args := pgx.NamedArgs{
 			"now": now, "attempts": now.Add(-attemptWindow), "idle": now.Add(-parentLimits.idle), "unconfirmed": now.Add(-unconfirmedFor),
+			"sign_ins": now.Add(-signInsKept),
 		}
 		tag, err := s.DB.Exec(ctx, v.sql, args)
 		if err != nil {

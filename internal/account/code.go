@@ -108,7 +108,7 @@ func (s *Store) useCode(ctx context.Context, tx db.Tx, purpose, token string) (u
 func (s *Store) CodeMail(ctx context.Context, codeID uuid.UUID) (purpose, email, name, token, locale string, err error) {
 	var live bool
 	err = s.DB.QueryRow(ctx, `
-		SELECT c.purpose, a.email, a.name, a.locale, c.used_at IS NULL AND c.expires_at > @now
+		SELECT c.purpose, coalesce(a.email, ''), a.name, a.locale, c.used_at IS NULL AND c.expires_at > @now
 		FROM account_code AS c
 		JOIN account AS a ON a.id = c.account_id
 		WHERE c.id = @id`,
@@ -152,21 +152,28 @@ func (s *Store) Confirm(ctx context.Context, token string) (Account, error) {
 	return s.Account(ctx, id)
 }
 
-// RequestReset mails a link to choose a new password, if the address has an account. The answer is the same, and takes
-// the same time, if not; and also when too many mails were asked for.
-func (s *Store) RequestReset(ctx context.Context, address string) error {
-	var p problem.Fields
-	address = email(&p, address)
-	if err := p.Err(); err != nil {
-		return err
+// RequestReset mails a link to choose a new password, if the e-mail address or number belongs to an account that has an
+// address. The answer is the same, and takes the same time, if not; and also when too many mails were asked for.
+func (s *Store) RequestReset(ctx context.Context, identifier string) error {
+	if !numeric(identifier) {
+		var p problem.Fields
+		identifier = email(&p, identifier)
+		if err := p.Err(); err != nil {
+			return err
+		}
 	}
 	defer s.level(ctx, time.Now())
 	return s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
-		if allowed, err := s.mailAllowed(ctx, tx, address); err != nil || !allowed {
+		if allowed, err := s.mailAllowed(ctx, tx, identifier); err != nil || !allowed {
 			return err
 		}
 		var id uuid.UUID
-		err := tx.QueryRow(ctx, `SELECT id FROM account WHERE lower(email) = lower(@email)`, pgx.NamedArgs{"email": address}).Scan(&id)
+		err := tx.QueryRow(ctx, `
+			SELECT id
+			FROM account
+			WHERE (`+identified+`)
+			  AND email IS NOT NULL`,
+			pgx.NamedArgs{"identifier": identifier}).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
@@ -182,7 +189,7 @@ func (s *Store) RequestReset(ctx context.Context, address string) error {
 // token does not count.
 func (s *Store) Reset(ctx context.Context, token, password string) error {
 	// Rules first, so that a refused password costs neither the token nor a hash.
-	if err := passwordProblem("password", password, ""); err != nil {
+	if err := passwordProblem(password); err != nil {
 		return err
 	}
 	hash, err := s.hasher.hash(ctx, password)
@@ -194,11 +201,7 @@ func (s *Store) Reset(ctx context.Context, token, password string) error {
 		if err != nil {
 			return err
 		}
-		address, err := setPassword(ctx, tx, id, hash)
-		if err != nil {
-			return err
-		}
-		if err := passwordProblem("password", password, address); err != nil {
+		if err := s.replacePassword(ctx, tx, id, password, hash); err != nil {
 			return err // rolls back: the token stays good
 		}
 		_, err = tx.Exec(ctx, `
@@ -209,34 +212,47 @@ func (s *Store) Reset(ctx context.Context, token, password string) error {
 		if err != nil {
 			return fmt.Errorf("confirming account %s: %w", id, err)
 		}
-		if _, err := endSessions(ctx, tx, id, nil); err != nil {
-			return err
-		}
-		if err := s.forgetFailures(ctx, tx, address); err != nil {
-			return err
-		}
-		return audit.Record(ctx, tx, audit.Account(id), "account.password_reset", "account", id.String(), nil)
+		return nil
 	})
 }
 
-func passwordProblem(input, password, email string) error {
+// replacePassword sets a password that its owner could not give the former one of: every session ends, and a lock for
+// wrong passwords is lifted. It returns Invalid for a password that is too close to the account's identifiers.
+func (s *Store) replacePassword(ctx context.Context, tx db.Tx, id uuid.UUID, password, hash string) error {
+	address, phone, err := setPassword(ctx, tx, id, hash)
+	if err != nil {
+		return err
+	}
+	if err := passwordProblem(password, address, phone); err != nil {
+		return err
+	}
+	if _, err := endSessions(ctx, tx, id, nil); err != nil {
+		return err
+	}
+	if err := s.forgetFailures(ctx, tx, address, phone); err != nil {
+		return err
+	}
+	return audit.Record(ctx, tx, audit.Account(id), "account.password_reset", "account", id.String(), nil)
+}
+
+func passwordProblem(password string, identifiers ...string) error {
 	var p problem.Fields
-	if code, args := weakness(password, email); code != "" {
-		p.Add(input, code, args...)
+	if code, args := weakness(password, identifiers...); code != "" {
+		p.Add("password", code, args...)
 	}
 	return p.Err()
 }
 
-// setPassword stores a hash and returns the account's address.
-func setPassword(ctx context.Context, tx db.Tx, id uuid.UUID, hash string) (address string, err error) {
+// setPassword stores a hash and returns the account's address and number, "" for what it has not.
+func setPassword(ctx context.Context, tx db.Tx, id uuid.UUID, hash string) (address, phone string, err error) {
 	err = tx.QueryRow(ctx, `
 		UPDATE account
 		SET password_hash = @hash
 		WHERE id = @id
-		RETURNING email`,
-		pgx.NamedArgs{"id": id, "hash": hash}).Scan(&address)
+		RETURNING coalesce(email, ''), coalesce(phone, '')`,
+		pgx.NamedArgs{"id": id, "hash": hash}).Scan(&address, &phone)
 	if err != nil {
-		return "", fmt.Errorf("setting the password of account %s: %w", id, err)
+		return "", "", fmt.Errorf("setting the password of account %s: %w", id, err)
 	}
-	return address, nil
+	return address, phone, nil
 }

@@ -38,10 +38,10 @@ var common = []string{
 // SP 800-63B 5.1.1.2).
 func normal(password string) string { return norm.NFKC.String(password) }
 
-// weakness returns the message key of what is wrong with a password for an address, "" when nothing is.
-func weakness(password, email string) (code string, args []any) {
+// weakness returns the message key of what is wrong with a password for who signs in with some addresses and numbers,
+// "" when nothing is.
+func weakness(password string, identifiers ...string) (code string, args []any) {
 	p := strings.ToLower(normal(password))
-	local, _, _ := strings.Cut(strings.ToLower(email), "@")
 	n := utf8.RuneCountInString(p)
 	first, _ := utf8.DecodeRuneInString(p)
 	switch {
@@ -51,12 +51,29 @@ func weakness(password, email string) (code string, args []any) {
 		return "account.password_short", []any{MinPassword}
 	case n > MaxPassword:
 		return "account.password_long", []any{MaxPassword}
-	case p == strings.ToLower(email) || p == local:
+	case slices.ContainsFunc(identifiers, func(id string) bool { return same(p, strings.ToLower(id)) }):
 		return "account.password_is_email", nil
 	case slices.Contains(common, p) || strings.Trim(p, string(first)) == "":
 		return "account.password_common", nil
 	}
 	return "", nil
+}
+
+// same reports whether a password is an e-mail address, what stands before its @, or a telephone number however it is
+// written.
+func same(password, identifier string) bool {
+	if numeric(identifier) {
+		typed := strings.Map(func(r rune) rune {
+			if strings.ContainsRune(" +-./()", r) {
+				return -1
+			}
+			return r
+		}, password)
+		// The last eight digits are the subscriber's: what stands before them is the country and the network.
+		return len(identifier) > 8 && strings.Trim(typed, "0123456789") == "" && strings.HasSuffix(typed, identifier[len(identifier)-8:])
+	}
+	local, _, _ := strings.Cut(identifier, "@")
+	return password == identifier || password == local
 }
 
 // strong are the costs of a hash: 19 MiB, two passes, one lane (OWASP Password Storage Cheat Sheet). They are moderate

@@ -55,14 +55,15 @@ func hashOf(token string) []byte {
 	return h[:]
 }
 
-// SignIn opens a session and returns its token, which is stored only as a hash. remoteAddr is the client's address and
-// device what its browser says it is. It returns Invalid for a wrong address or password, without saying which;
+// SignIn opens a session and returns its token, which is stored only as a hash. identifier is an e-mail address or a
+// number in E.164, remoteAddr the client's address and device what its browser says it is. It returns Invalid for a
+// wrong identifier or password, without saying which;
 // Forbidden "account.unconfirmed_sent" when both are right but the address is not proved, and then mails the link again,
 // or "account.unconfirmed" when that was done too often already; Conflict "account.locked" with the minutes to wait after
 // too many failures; Unavailable when the server is too busy.
-func (s *Store) SignIn(ctx context.Context, email, password, remoteAddr, device string) (token string, a Account, err error) {
-	email = strings.TrimSpace(email)
-	attempt, err := s.beginAttempt(ctx, email, remoteAddr)
+func (s *Store) SignIn(ctx context.Context, identifier, password, remoteAddr, device string) (token string, a Account, err error) {
+	identifier = strings.TrimSpace(identifier)
+	attempt, err := s.beginAttempt(ctx, identifier, remoteAddr)
 	if err != nil {
 		return "", Account{}, err
 	}
@@ -70,8 +71,8 @@ func (s *Store) SignIn(ctx context.Context, email, password, remoteAddr, device 
 	err = s.DB.QueryRow(ctx, `
 		SELECT `+columns+`, password_hash
 		FROM account
-		WHERE lower(email) = lower(@email)`,
-		pgx.NamedArgs{"email": email}).Scan(&a.ID, &a.Email, &a.Name, &a.Roles, &a.Locale, &a.ConfirmedAt, &hash)
+		WHERE `+identified,
+		pgx.NamedArgs{"identifier": identifier}).Scan(&a.ID, &a.Email, &a.Phone, &a.Name, &a.Roles, &a.Locale, &a.ConfirmedAt, &hash)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return "", Account{}, fmt.Errorf("looking for an account: %w", err)
 	}
@@ -111,7 +112,7 @@ func (s *Store) SignIn(ctx context.Context, email, password, remoteAddr, device 
 			return problem.Invalid("account.wrong")
 		}
 		if rehashed != "" {
-			if _, err := setPassword(ctx, tx, a.ID, rehashed); err != nil {
+			if _, _, err := setPassword(ctx, tx, a.ID, rehashed); err != nil {
 				return err
 			}
 		}
@@ -163,6 +164,13 @@ func (s *Store) openSession(ctx context.Context, tx db.Tx, a Account, device str
 	if err != nil {
 		return "", fmt.Errorf("opening a session: %w", err)
 	}
+	_, err = tx.Exec(ctx, `
+		INSERT INTO sign_in (account_id, at, device)
+		VALUES (@account_id, @now, @device)`,
+		pgx.NamedArgs{"account_id": a.ID, "now": s.Now(), "device": printable(device)})
+	if err != nil {
+		return "", fmt.Errorf("noting a sign-in: %w", err)
+	}
 	if len(a.Roles) == 0 {
 		return token, nil
 	}
@@ -189,12 +197,12 @@ func (s *Store) Session(ctx context.Context, token string) (Account, error) {
 	var a Account
 	var created, seen, expires time.Time
 	err := s.DB.QueryRow(ctx, `
-		SELECT a.id, a.email, a.name, a.roles, a.locale, a.confirmed_at, u.created_at, u.seen_at, u.expires_at
+		SELECT a.id, coalesce(a.email, ''), coalesce(a.phone, ''), a.name, a.roles, a.locale, a.confirmed_at, u.created_at, u.seen_at, u.expires_at
 		FROM user_session AS u
 		JOIN account AS a ON a.id = u.account_id
 		WHERE u.token_hash = @token_hash`,
 		pgx.NamedArgs{"token_hash": hashOf(token)}).
-		Scan(&a.ID, &a.Email, &a.Name, &a.Roles, &a.Locale, &a.ConfirmedAt, &created, &seen, &expires)
+		Scan(&a.ID, &a.Email, &a.Phone, &a.Name, &a.Roles, &a.Locale, &a.ConfirmedAt, &created, &seen, &expires)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Account{}, problem.NotFound("account.no_session")
 	}
@@ -297,10 +305,10 @@ func (s *Store) ChangePassword(ctx context.Context, token, remoteAddr, present, 
 	if err != nil {
 		return err
 	}
-	if err := passwordProblem("password", password, a.Email); err != nil {
+	if err := passwordProblem(password, a.Email, a.Phone); err != nil {
 		return err
 	}
-	attempt, err := s.beginAttempt(ctx, a.Email, remoteAddr)
+	attempt, err := s.beginAttempt(ctx, a.Identifier(), remoteAddr)
 	if err != nil {
 		return err
 	}
@@ -324,7 +332,7 @@ func (s *Store) ChangePassword(ctx context.Context, token, remoteAddr, present, 
 		if err := s.succeed(ctx, tx, attempt); err != nil {
 			return err
 		}
-		if _, err := setPassword(ctx, tx, a.ID, hash); err != nil {
+		if _, _, err := setPassword(ctx, tx, a.ID, hash); err != nil {
 			return err
 		}
 		if _, err := endSessions(ctx, tx, a.ID, hashOf(token)); err != nil {

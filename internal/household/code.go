@@ -25,13 +25,15 @@ const TaskCodeRefused = "code_refused"
 // The kinds of code.
 const (
 	CodeJoin  = "join"  // a guardian gives it to another adult, who joins its children
-	CodeClaim = "claim" // staff print it in a letter: the family that the commune entered takes its place here
+	CodeClaim = "claim" // staff print or mail it: the family that the commune entered takes its place here
+	CodeReset = "reset" // staff hand it over: who signs in without an e-mail address chooses a new password
 )
 
 // How long a code counts.
 const (
 	joinFor  = 14 * 24 * time.Hour
 	claimFor = 90 * 24 * time.Hour
+	resetFor = 14 * 24 * time.Hour // time for a letter to arrive
 )
 
 // mostJoinCodes bounds the open codes of one guardian.
@@ -59,8 +61,9 @@ type Code struct {
 	CancelledAt *time.Time
 	UsedAt      *time.Time
 	UsedBy      *uuid.UUID
-	UsedByName  string // of the guardian who used it
-	Typed       string `db:"-"` // what is typed: "2222-ABCD-EFGH-JKLM"; empty when it no longer counts
+	UsedByName  string     // of the guardian who used it
+	MailedAt    *time.Time // when its link was last asked to be mailed
+	Typed       string     `db:"-"` // what is typed: "2222-ABCD-EFGH-JKLM"; empty when it no longer counts
 }
 
 // Live reports whether the code still counts at an instant.
@@ -69,7 +72,7 @@ func (c Code) Live(at time.Time) bool {
 }
 
 const codeColumns = `c.id, c.number, c.kind, c.guardian_id, c.child_ids, c.basis, c.rights, c.created_at, c.expires_at, c.cancelled_at,
-		  c.used_at, c.used_by, coalesce((SELECT trim(u.first_name || ' ' || u.last_name) FROM guardian AS u WHERE u.id = c.used_by), '') AS used_by_name`
+		  c.used_at, c.used_by, c.mailed_at, coalesce((SELECT trim(u.first_name || ' ' || u.last_name) FROM guardian AS u WHERE u.id = c.used_by), '') AS used_by_name`
 
 // typed writes a code as it stands on paper: its number and the keyed part, in groups of four.
 func (s *Store) typed(c Code) string {
@@ -321,7 +324,7 @@ func (s *Store) IssueClaims(ctx context.Context, actor audit.Actor, guardianIDs 
 			return fmt.Errorf("reading guardians to write to: %w", err)
 		}
 		for _, id := range free {
-			if err := s.endClaims(ctx, tx, id); err != nil {
+			if err := s.endCodes(ctx, tx, CodeClaim, id); err != nil {
 				return err
 			}
 			c, err := s.insertCode(ctx, tx, CodeClaim, id, nil, "", nil, s.Now().Add(claimFor))
@@ -338,28 +341,41 @@ func (s *Store) IssueClaims(ctx context.Context, actor audit.Actor, guardianIDs 
 	return codes, err
 }
 
-func (s *Store) endClaims(ctx context.Context, tx db.Tx, guardianID uuid.UUID) error {
+// endCodes takes back the open codes of one kind that are about a guardian.
+func (s *Store) endCodes(ctx context.Context, tx db.Tx, kind string, guardianID uuid.UUID) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE family_code
 		SET cancelled_at = @now
 		WHERE guardian_id = @id
-		  AND kind = 'claim'
+		  AND kind = @kind
 		  AND used_at IS NULL
 		  AND cancelled_at IS NULL`,
-		pgx.NamedArgs{"id": guardianID, "now": s.Now()})
+		pgx.NamedArgs{"id": guardianID, "kind": kind, "now": s.Now()})
 	if err != nil {
 		return fmt.Errorf("ending the codes of guardian %s: %w", guardianID, err)
 	}
 	return nil
 }
 
-// Claims returns the codes to print that still count, in the order of their numbers, for staff.
-func (s *Store) Claims(ctx context.Context) ([]Code, error) {
+// Handed returns the codes that staff made for a guardian, to take its place or for a password, the newest first.
+func (s *Store) Handed(ctx context.Context, guardianID uuid.UUID) ([]Code, error) {
+	return s.codes(ctx, `
+		WHERE c.guardian_id = @guardian_id
+		  AND c.kind IN ('claim', 'reset')
+		ORDER BY c.number DESC
+		LIMIT 20`,
+		pgx.NamedArgs{"guardian_id": guardianID})
+}
+
+// Claims returns the codes to print that still count, in the order of their numbers, for staff: those that were not
+// mailed, and those among returned, whose mail no server took.
+func (s *Store) Claims(ctx context.Context, returned []uuid.UUID) ([]Code, error) {
 	return s.codes(ctx, `
 		WHERE c.kind = 'claim'
 		  AND c.used_at IS NULL
 		  AND c.cancelled_at IS NULL
 		  AND c.expires_at > @now
+		  AND (c.mailed_at IS NULL OR c.id = ANY(@returned))
 		ORDER BY c.number`,
-		pgx.NamedArgs{"now": s.Now()})
+		pgx.NamedArgs{"now": s.Now(), "returned": append([]uuid.UUID{}, returned...)})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,7 +41,7 @@ func errWrongCode() error {
 // guardian to join as; Conflict "household.code_already" when nothing would change; Conflict "household.claim_taken"
 // when the account has a family already, which staff then join with the one on paper.
 func (s *Store) UseCode(ctx context.Context, accountID uuid.UUID, remoteAddr, typed string) (Code, error) {
-	if err := s.countTry(ctx, accountID, remoteAddr); err != nil {
+	if err := s.countTry(ctx, accountID.String(), remoteAddr); err != nil {
 		return Code{}, err
 	}
 	var used Code
@@ -51,16 +52,19 @@ func (s *Store) UseCode(ctx context.Context, accountID uuid.UUID, remoteAddr, ty
 		if err != nil {
 			return err
 		}
-		if c.Kind == CodeClaim {
+		switch c.Kind {
+		case CodeClaim:
 			refused, err = s.claim(ctx, tx, accountID, &c)
-		} else {
+		case CodeJoin:
 			refused, err = s.join(ctx, tx, accountID, &c)
+		default:
+			return errWrongCode()
 		}
 		if err != nil || refused != nil {
 			return err // what a refusal tells staff is kept
 		}
 		used = c
-		return s.forgetTries(ctx, tx, accountID)
+		return s.forgetTries(ctx, tx, accountID.String())
 	})
 	if err == nil {
 		err = refused
@@ -207,26 +211,45 @@ func (s *Store) claim(ctx context.Context, tx db.Tx, accountID uuid.UUID, c *Cod
 	if !problem.Is(err, problem.KindNotFound) {
 		return nil, err
 	}
+	g, err := s.attach(ctx, tx, accountID, paper.ID)
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.markUsed(ctx, tx, accountID, c, g)
+}
+
+// attach makes an account sign in for a guardian that nobody signs in for. Who then has no e-mail address is reached by
+// telephone.
+func (s *Store) attach(ctx context.Context, tx db.Tx, accountID, guardianID uuid.UUID) (Guardian, error) {
 	rows, err := tx.Query(ctx, `
-		UPDATE guardian
-		SET account_id = @account_id,
-		    email = CASE WHEN email = '' THEN (SELECT email FROM account WHERE id = @account_id) ELSE email END,
+		UPDATE guardian AS g
+		SET account_id = a.id,
+		    email = CASE WHEN g.email = '' THEN coalesce(a.email, '') ELSE g.email END,
+		    channel = CASE WHEN g.channel = 'email' AND g.email = '' AND a.email IS NULL THEN 'phone' ELSE g.channel END,
 		    version = version + 1,
 		    updated_at = @now
-		WHERE id = @id
-		RETURNING `+guardianColumns,
-		pgx.NamedArgs{"id": paper.ID, "account_id": accountID, "now": s.Now()})
+		FROM account AS a
+		WHERE g.id = @id
+		  AND g.account_id IS NULL
+		  AND a.id = @account_id
+		RETURNING `+qualified("g", guardianColumns),
+		pgx.NamedArgs{"id": guardianID, "account_id": accountID, "now": s.Now()})
 	if err != nil {
-		return nil, fmt.Errorf("claiming guardian %s: %w", paper.ID, err)
+		return Guardian{}, fmt.Errorf("claiming guardian %s: %w", guardianID, err)
 	}
 	g, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Guardian])
 	if err != nil {
-		return nil, fmt.Errorf("claiming guardian %s: %w", paper.ID, err)
+		return Guardian{}, fmt.Errorf("claiming guardian %s: %w", guardianID, err)
 	}
 	if _, err := s.Jobs.InsertTx(ctx, tx, job.PushSoon{}, nil); err != nil {
-		return nil, fmt.Errorf("asking to send guardian %s to Odoo: %w", g.ID, err)
+		return Guardian{}, fmt.Errorf("asking to send guardian %s to Odoo: %w", g.ID, err)
 	}
-	return nil, s.markUsed(ctx, tx, accountID, c, g)
+	return g, nil
+}
+
+// qualified writes the name of a table before each column of a list.
+func qualified(table, columns string) string {
+	return table + "." + strings.ReplaceAll(columns, ", ", ", "+table+".")
 }
 
 func (s *Store) markUsed(ctx context.Context, tx db.Tx, accountID uuid.UUID, c *Code, by Guardian) error {
@@ -245,13 +268,14 @@ func (s *Store) markUsed(ctx context.Context, tx db.Tx, accountID uuid.UUID, c *
 		map[string]any{"code": c.ID, "kind": c.Kind, "inviter": c.GuardianID, "children": c.ChildIDs})
 }
 
-// countTry counts a try for the account and the client's address, or returns Conflict with the minutes to wait. A try
-// while locked is not counted, so that a lock ends; one that succeeds is taken back by forgetTries.
-func (s *Store) countTry(ctx context.Context, accountID uuid.UUID, remoteAddr string) error {
+// countTry counts a try for who types, an account or an identifier, and for the client's address, or returns Conflict
+// with the minutes to wait. A try while locked is not counted, so that a lock ends; one that succeeds is taken back by
+// forgetTries.
+func (s *Store) countTry(ctx context.Context, who, remoteAddr string) error {
 	limits := []struct {
 		key []byte
 		max int
-	}{{s.tryKey("account", accountID.String()), codesByAccount}, {s.tryKey("address", remoteAddr), codesByAddress}}
+	}{{s.tryKey("account", who), codesByAccount}, {s.tryKey("address", remoteAddr), codesByAddress}}
 	if bytes.Compare(limits[0].key, limits[1].key) > 0 { // always locked in the same order
 		slices.Reverse(limits)
 	}
@@ -302,8 +326,8 @@ func (s *Store) tryKey(kind, value string) []byte {
 	return []byte(s.Box.MAC("family_code_try."+kind, value))
 }
 
-func (s *Store) forgetTries(ctx context.Context, tx db.Tx, accountID uuid.UUID) error {
-	_, err := tx.Exec(ctx, `DELETE FROM family_code_try WHERE key_hash = @key`, pgx.NamedArgs{"key": s.tryKey("account", accountID.String())})
+func (s *Store) forgetTries(ctx context.Context, tx db.Tx, who string) error {
+	_, err := tx.Exec(ctx, `DELETE FROM family_code_try WHERE key_hash = @key`, pgx.NamedArgs{"key": s.tryKey("account", who)})
 	if err != nil {
 		return fmt.Errorf("forgetting wrong codes: %w", err)
 	}

@@ -124,7 +124,7 @@ func (s *Store) SaveGuardian(ctx context.Context, accountID uuid.UUID, f Guardia
 		// The lock makes a double click two saves in a row, not two families.
 		var email string
 		err := tx.QueryRow(ctx, `
-			SELECT email
+			SELECT coalesce(email, '')
 			FROM account
 			WHERE id = @id
 			FOR NO KEY UPDATE`,
@@ -137,6 +137,9 @@ func (s *Store) SaveGuardian(ctx context.Context, accountID uuid.UUID, f Guardia
 		}
 		if f.Email == "" {
 			f.Email = email
+		}
+		if f.Email == "" && f.Channel == "email" { // an account that rests on a mobile number
+			f.Channel = "phone"
 		}
 		saved, err = guardian(ctx, tx, `account_id = @id`, accountID)
 		switch {

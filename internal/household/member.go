@@ -141,7 +141,7 @@ func (s *Store) EndMember(ctx context.Context, actor audit.Actor, guardianID, ac
 // Members returns who acts, acted or will act for an organisation, by name, for staff.
 func (s *Store) Members(ctx context.Context, guardianID uuid.UUID) ([]Member, error) {
 	rows, err := s.DB.Query(ctx, `
-		SELECT m.account_id, a.name, a.email, m.valid_from, m.valid_until
+		SELECT m.account_id, a.name, coalesce(a.email, a.phone) AS email, m.valid_from, m.valid_until
 		FROM guardian_member AS m
 		JOIN account AS a ON a.id = m.account_id
 		WHERE m.guardian_id = @guardian_id

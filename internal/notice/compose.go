@@ -77,6 +77,8 @@ func (s *Store) write(ctx context.Context, tx db.Tx, m message) (person, letter,
 	switch {
 	case strings.HasPrefix(m.Template, templateRegistration):
 		l, err = s.registrationLetter(ctx, tx, m, p, loc)
+	case m.Template == templateClaim:
+		return s.claimLetter(ctx, tx, m, p)
 	case m.Template == templateConsent:
 		l, err = s.consentLetter(ctx, tx, m, p, loc)
 	case m.Template == templateCancelAsked:

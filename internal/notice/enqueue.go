@@ -27,6 +27,7 @@ const (
 	templateInvoice      = "invoice"
 	templateConsent      = "consent_asked"
 	templateCancelAsked  = "cancel_asked"
+	templateClaim        = "family_claim"
 )
 
 // told are the states of which the family is told. What lies between them passes within one transaction, or says

@@ -18,6 +18,7 @@ import (
 	"ribambelle/internal/account"
 	"ribambelle/internal/civil"
 	"ribambelle/internal/db"
+	"ribambelle/internal/household"
 	"ribambelle/internal/job"
 	"ribambelle/internal/ledger"
 	"ribambelle/internal/mail"
@@ -42,6 +43,7 @@ type Store struct {
 	Jobs      Queue
 	Sender    Sender
 	Accounts  *account.Store
+	Families  *household.Store // makes the links of mailed codes
 	Ledger    *ledger.Store
 	Reports   *reports.Store // draws invoices
 	PublicURL string         // where the portal is, without a slash at the end
@@ -51,7 +53,7 @@ type Store struct {
 // New returns a Store on d. PublicURL is the absolute address under which families reach the portal.
 func New(d *db.DB, now civil.Clock, jobs Queue, sender Sender, accounts *account.Store, documents *reports.Store, publicURL string, log *slog.Logger) *Store {
 	return &Store{
-		DB: d, Now: now, Jobs: jobs, Sender: sender, Accounts: accounts, Ledger: ledger.New(d, now), Reports: documents,
+		DB: d, Now: now, Jobs: jobs, Sender: sender, Accounts: accounts, Families: household.New(d, now, accounts.Box, jobs), Ledger: ledger.New(d, now), Reports: documents,
 		PublicURL: strings.TrimRight(publicURL, "/"), Log: log,
 	}
 }
@@ -66,6 +68,9 @@ func (s *Store) Register(workers *river.Workers) {
 	}))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[job.CancelAsked]) error {
 		return s.cancelAsked(ctx, j.Args)
+	}))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[job.ClaimMail]) error {
+		return s.claimMail(ctx, j.Args)
 	}))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[job.ConsentAsked]) error {
 		return s.consentAsked(ctx, j.Args)

@@ -11,10 +11,14 @@ const (
 	pathSignIn  = "/connexion"
 	pathConfirm = "/confirmation"
 	pathReset   = "/mot-de-passe/nouveau"
+	pathClaim   = "/activation"
 )
 
 // withCode returns the address of a page that takes a mailed code.
 func withCode(path, code string) string { return path + "?code=" + url.QueryEscape(code) }
+
+// withLink returns the address of the page on which a family takes its place by a mailed link.
+func withLink(link string) string { return pathClaim + "?lien=" + url.QueryEscape(link) }
 
 // pathRegistration is the page of a registration, with its timeline and what the family can do.
 func pathRegistration(id uuid.UUID) string { return "/mon-espace/inscriptions/" + id.String() }
