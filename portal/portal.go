@@ -81,6 +81,14 @@ type server struct {
 
 // New returns the portal's handler. It fails when a template does not parse or the configuration lacks a part.
 func New(c Config) (http.Handler, error) {
+	s, err := newServer(c)
+	if err != nil {
+		return nil, err
+	}
+	return s.outside(s.router()), nil
+}
+
+func newServer(c Config) (*server, error) {
 	switch {
 	case c.DB == nil || c.Account == nil || c.Household == nil || c.Medical == nil || c.Camp == nil || c.Transport == nil ||
 		c.Enrol == nil || c.Ledger == nil:
@@ -106,7 +114,7 @@ func New(c Config) (http.Handler, error) {
 	if s.pages, err = parseTemplates(c.Languages, s.assetNames); err != nil {
 		return nil, err
 	}
-	return s.outside(s.router()), nil
+	return s, nil
 }
 
 // communeKept is how long the commune's name is remembered between two looks at the settings.

@@ -19,7 +19,7 @@ const (
 	defaultSlots = 8
 	// slotPatience is how long a request waits for room before it takes a turn: a short burst is no rush.
 	slotPatience = 300 * time.Millisecond
-	// calledPatience is how long a request whose turn was called waits for room.
+	// calledPatience is the usual gate.called.
 	calledPatience = 10 * time.Second
 	// rushLasts is how long an instance goes on asking for turns after it last saw somebody wait.
 	rushLasts = 10 * time.Second
@@ -27,16 +27,17 @@ const (
 
 // gate bounds the heavy work of one instance.
 type gate struct {
-	slots chan struct{}
-	rush  atomic.Int64 // until when turns are asked for, in Unix nanoseconds
-	swept atomic.Int64 // when turns that are over were last removed
+	slots  chan struct{}
+	called time.Duration // how long a request whose turn was called waits for room
+	rush   atomic.Int64  // until when turns are asked for, in Unix nanoseconds
+	swept  atomic.Int64  // when turns that are over were last removed
 }
 
 func newGate(slots int) *gate {
 	if slots <= 0 {
 		slots = defaultSlots
 	}
-	return &gate{slots: make(chan struct{}, slots)}
+	return &gate{slots: make(chan struct{}, slots), called: calledPatience}
 }
 
 // calm reports whether nobody waited lately.
@@ -123,7 +124,7 @@ func (s *server) pass(w http.ResponseWriter, r *http.Request) (*turn, bool, erro
 			return nil, false, err
 		}
 	}
-	if v.called() && s.gate.enter(r.Context(), calledPatience) {
+	if v.called() && s.gate.enter(r.Context(), s.gate.called) {
 		return &t, true, nil
 	}
 	return nil, false, nil
