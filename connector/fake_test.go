@@ -133,6 +133,18 @@ func (f *fake) client(change ...func(*Config)) *Client {
 	return c
 }
 
+// impatient is a client that is signed in, with time enough for a busy machine, and from then on waits 150 ms for an
+// answer.
+func (f *fake) impatient() *Client {
+	f.t.Helper()
+	c := f.client(func(c *Config) { c.BreakAfter = -1 })
+	if _, err := c.UserID(f.t.Context()); err != nil {
+		f.t.Fatal(err)
+	}
+	c.caller.(*xmlrpcCaller).timeout = 150 * time.Millisecond
+	return c
+}
+
 // fields lets a model have all fields that its type can read, with types that
 // nobody looks at.
 func (f *fake) fields(model string, names ...string) {

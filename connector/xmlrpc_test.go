@@ -146,7 +146,7 @@ func TestSilenceEndsAtTheDeadline(t *testing.T) {
 	t.Cleanup(func() { close(gone) })
 	f.handle("event.registration.write", silent)
 	f.handle("event.registration.search_count", silent)
-	c := f.client(func(c *Config) { c.Timeout = 150 * time.Millisecond })
+	c := f.impatient()
 	start := time.Now()
 	err := c.Write(t.Context(), ModelRegistration, []int64{1}, map[string]any{"state": "open"})
 	wantFault(t, err, KindTemporary, CodeTimeout, true)
@@ -172,7 +172,7 @@ func TestSilenceInTheBody(t *testing.T) {
 		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 500\r\n\r\n<?xml")
 		<-gone
 	}))
-	c := f.client(func(c *Config) { c.Timeout = 150 * time.Millisecond })
+	c := f.impatient()
 	err := c.Write(t.Context(), ModelRegistration, []int64{1}, map[string]any{"state": "open"})
 	wantFault(t, err, KindTemporary, CodeTimeout, true)
 }

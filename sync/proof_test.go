@@ -101,7 +101,7 @@ func TestProof(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	p := &proof{bundle: b, proxy: synctest.Start(t, b.cfg.URL), r: rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))}
-	p.cfg = b.through(p.proxy)
+	p.cfg = b.hasty(p.proxy)
 	p.cfg.User, p.cfg.Password = contactsUser(b), contactsUser(b)
 	p.cfg.Timeout, p.cfg.MaxBody, p.cfg.BreakAfter, p.cfg.BreakFor = max(1500*time.Millisecond, p.cfg.Timeout/4), 24<<20, 5, 300*time.Millisecond
 	p.prepare(t)
