@@ -73,6 +73,7 @@ type server struct {
 	assetURLs  map[string]asset
 	table      []route
 	gate       *gate // nil: nobody waits
+	names      nameWords
 
 	nameMu sync.Mutex // guards the commune's name, which every page shows
 	name   string

@@ -94,12 +94,15 @@ func (p staffPage) RoleNames(roles []string) []string {
 
 // staffPeople reads the people with a role, or the account of an id whatever its roles.
 func (s *server) staffPeople(ctx context.Context, id *uuid.UUID) ([]staffAccount, error) {
+	where := `cardinality(a.roles) > 0`
+	if id != nil {
+		where = `a.id = @id`
+	}
 	rows, err := s.DB.Query(ctx, `
 		SELECT a.id, a.name, coalesce(a.email, a.phone) AS email, a.roles, a.password_hash <> '' AS password,
 		  (SELECT max(u.seen_at) FROM user_session u WHERE u.account_id = a.id) AS seen_at
 		FROM account a
-		WHERE a.id = @id
-		   OR @id::uuid IS NULL AND cardinality(a.roles) > 0
+		WHERE `+where+`
 		ORDER BY a.name, a.id`,
 		pgx.NamedArgs{"id": id})
 	if err != nil {

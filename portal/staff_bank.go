@@ -97,11 +97,17 @@ func (s *server) bankBase(r *http.Request, title string, actors ...string) (bank
 		return bankBase{}, err
 	}
 	p := bankBase{staffPage: base, People: map[string]string{}}
+	var ids []uuid.UUID
+	for _, actor := range actors {
+		if id, err := uuid.Parse(strings.TrimPrefix(actor, "account:")); err == nil {
+			ids = append(ids, id)
+		}
+	}
 	rows, err := s.DB.Query(r.Context(), `
 		SELECT 'account:' || id, name
 		FROM account
-		WHERE 'account:' || id = ANY(@actors)`,
-		pgx.NamedArgs{"actors": actors})
+		WHERE id = ANY(@ids)`,
+		pgx.NamedArgs{"ids": ids})
 	if err != nil {
 		return p, fmt.Errorf("reading who brought files: %w", err)
 	}

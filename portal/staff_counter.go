@@ -98,9 +98,20 @@ func (s *server) counterAdults(ctx context.Context, query string) (list []counte
 		children = append(children, c.ID)
 	}
 	rows, err := s.DB.Query(ctx, `
+		WITH found AS MATERIALIZED (
+		  SELECT unnest(@adults::uuid[]) AS id
+		  UNION
+		  SELECT o.guardian_id
+		  FROM guardianship o
+		  WHERE o.child_id = ANY(@children)
+		    AND o.rights @> ARRAY['register']
+		    AND o.valid_from <= @today
+		    AND (o.valid_until IS NULL OR o.valid_until >= @today)
+		)
 		SELECT g.id, g.first_name, g.last_name, g.phone, g.street, g.city,
 		  array_remove(array_agg(k.first_name || ' ' || k.last_name ORDER BY k.first_name, k.id), NULL) AS children
-		FROM guardian g
+		FROM found f
+		JOIN guardian g ON g.id = f.id
 		LEFT JOIN guardianship l
 		  ON l.guardian_id = g.id
 		  AND l.rights @> ARRAY['register']
@@ -108,14 +119,6 @@ func (s *server) counterAdults(ctx context.Context, query string) (list []counte
 		  AND (l.valid_until IS NULL OR l.valid_until >= @today)
 		LEFT JOIN child k ON k.id = l.child_id AND k.merged_into IS NULL
 		WHERE g.merged_into IS NULL
-		  AND (g.id = ANY(@adults) OR EXISTS (
-		    SELECT 1
-		    FROM guardianship o
-		    WHERE o.guardian_id = g.id
-		      AND o.child_id = ANY(@children)
-		      AND o.rights @> ARRAY['register']
-		      AND o.valid_from <= @today
-		      AND (o.valid_until IS NULL OR o.valid_until >= @today)))
 		GROUP BY g.id
 		ORDER BY array_position(@adults, g.id), g.last_name, g.first_name, g.id
 		LIMIT 60`,

@@ -25,17 +25,8 @@ func (s *server) staffDoubles(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := &staffDoublesPage{staffPage: base}
-	list, err := s.Household.Doubles(r.Context(), mostDoubles)
-	if err != nil {
+	if p.Pairs, err = privacy.New(s.DB, s.Now, s.Household).List(r.Context(), mostDoubles); err != nil {
 		return err
-	}
-	merges := privacy.New(s.DB, s.Now, s.Household)
-	for _, d := range list {
-		pair, err := merges.Names(r.Context(), d)
-		if err != nil {
-			return err
-		}
-		p.Pairs = append(p.Pairs, pair)
 	}
 	return s.render(w, r, http.StatusOK, "staff/family/doubles", p)
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,22 +25,29 @@ import (
 // queueSize is the number of registrations on one page of a queue.
 const queueSize = 50
 
+// How many registrations a list counts; the missing sheets are looked for child by child.
+const (
+	mostCounted = 10_000
+	mostSheets  = 1_000
+)
+
 // staffList is one of the lists of registrations: which ones, in which order.
 type staffList struct {
 	name  string
-	where string // on registration r and camp c
+	where string // on registration r, camp c
 	order string
+	most  int // how many are counted: beyond it the title says « plus de »
 }
 
 var staffLists = []staffList{
-	{"to_validate", `r.state IN ('submitted', 'to_validate')`, `r.state_since, r.id`},
-	{"awaiting_payment", `r.state = 'awaiting_payment'`, `r.due_at, r.id`},
-	{"late", `r.state = 'awaiting_payment' AND r.due_at < @now`, `r.due_at, r.id`},
-	{"waitlisted", `r.state IN ('waitlisted', 'offered')`, `c.begins_at, c.id, r.waiting_since, r.id`},
-	{"sheet", sheetWanted, `c.begins_at, r.id`},
-	{"confirmed", `r.state IN ('validated', 'confirmed', 'completed')`, `r.state_since DESC, r.id`},
-	{"over", `r.state IN ('refused', 'declined', 'expired', 'withdrawn', 'cancelled', 'camp_cancelled')`, `r.state_since DESC, r.id`},
-	{"all", `true`, `r.created_at DESC, r.id`},
+	{"to_validate", `r.state IN ('submitted', 'to_validate')`, `r.state_since, r.id`, mostCounted},
+	{"awaiting_payment", `r.state = 'awaiting_payment'`, `r.due_at, r.id`, mostCounted},
+	{"late", `r.state = 'awaiting_payment' AND r.due_at < @now`, `r.due_at, r.id`, mostCounted},
+	{"waitlisted", `r.state IN ('waitlisted', 'offered')`, `c.begins_at, c.id, r.waiting_since, r.id`, mostCounted},
+	{"sheet", `c.begins_at > @now`, `c.begins_at, c.id, r.id`, mostSheets},
+	{"confirmed", `r.state IN ('validated', 'confirmed', 'completed')`, `r.state_since DESC, r.id`, mostCounted},
+	{"over", `r.state IN ('refused', 'declined', 'expired', 'withdrawn', 'cancelled', 'camp_cancelled')`, `r.state_since DESC, r.id`, mostCounted},
+	{"all", `true`, `r.created_at DESC, r.id`, mostCounted},
 }
 
 // staffQueuePage is one list of registrations.
@@ -50,6 +58,7 @@ type staffQueuePage struct {
 	Camp      *camp.Camp // the list is of this camp alone
 	Rows      []queueRow
 	Total     int
+	More      bool // there are more than Total
 	Previous  string
 	Next      string
 	CanDecide bool
@@ -150,46 +159,88 @@ func (s *server) staffQueue(w http.ResponseWriter, r *http.Request) error {
 	for _, tab := range staffLists {
 		p.Tabs = append(p.Tabs, chip{URL: address(tab.name, 1), Text: p.L.T("staff.queue." + tab.name), On: tab.name == q.name})
 	}
-	p.Rows, err = s.staffRows(r.Context(), p.L, q.where+` AND (@camp::uuid IS NULL OR r.camp_id = @camp)`, q.order,
-		pgx.NamedArgs{"camp": campID, "limit": queueSize, "offset": (number - 1) * queueSize})
+	from, where := joined(q.where+q.order), q.where
+	of := ` AND r.camp_id = @camp`
+	if q.name == "sheet" {
+		from, of = sheetFrom, ` AND c.id = @camp`
+	}
+	if campID != nil {
+		where += of
+	}
+	p.Rows, err = s.staffRowsFrom(r.Context(), p.L, from, where, q.order, pgx.NamedArgs{
+		"camp": campID, "limit": queueSize, "offset": (number - 1) * queueSize, "counted": q.most + 1,
+	})
 	if err != nil {
 		return err
 	}
 	if len(p.Rows) > 0 {
 		p.Total = p.Rows[0].Total
 	}
+	if p.Total > q.most {
+		p.Total, p.More = q.most, true
+	}
 	if number > 1 {
 		p.Previous = address(q.name, number-1)
 	}
-	if number*queueSize < p.Total {
+	if number*queueSize < p.Total || p.More && len(p.Rows) == queueSize {
 		p.Next = address(q.name, number+1)
 	}
 	return s.render(w, r, http.StatusOK, "staff/queue", p)
 }
 
+// joined are the tables that a condition and an order name: registration r, camp c, child k.
+func joined(names string) string {
+	from := `
+		  FROM registration r`
+	if strings.Contains(names, "c.") {
+		from += `
+		  JOIN camp c ON c.id = r.camp_id`
+	}
+	if strings.Contains(names, "k.") {
+		from += `
+		  JOIN child k ON k.id = r.child_id`
+	}
+	return from
+}
+
 // staffRows reads registrations with what the office must know of each. where and order are written in the
 // program; args may hold @limit and @offset, and @now is there.
 func (s *server) staffRows(ctx context.Context, l *locale.Locale, where, order string, args pgx.NamedArgs) ([]queueRow, error) {
+	return s.staffRowsFrom(ctx, l, joined(where+order), where, order, args)
+}
+
+// staffRowsFrom is staffRows on given tables. The rows of the page are found first, with no more tables than that takes
+// and in the order of an index where there is one; only these rows are dressed.
+func (s *server) staffRowsFrom(ctx context.Context, l *locale.Locale, from, where, order string, args pgx.NamedArgs) ([]queueRow, error) {
 	args["now"] = s.Now()
 	if args["limit"] == nil {
 		args["limit"], args["offset"] = 500, 0
 	}
+	if args["counted"] == nil {
+		args["counted"] = mostCounted + 1
+	}
+	from += `
+		  WHERE ` + where + `
+		  ORDER BY ` + order
 	rows, err := s.DB.Query(ctx, `
+		WITH page AS MATERIALIZED (
+		  SELECT r.id`+from+`
+		  LIMIT @limit
+		  OFFSET @offset
+		)
 		SELECT r.id, r.child_id, k.first_name, k.last_name, k.birth_date, r.camp_id, c.name AS camp_name, c.age_min, c.age_max, c.levels, c.sheet_days,
 		  COALESCE((SELECT min(x.day) FROM camp_session x WHERE x.camp_id = c.id AND x.state <> 'cancelled'),
 		    (c.begins_at AT TIME ZONE 'Europe/Brussels')::date) AS first_day,
 		  btrim(g.first_name || ' ' || g.last_name) AS payer,
 		  r.state, r.state_since, r.due_at, r.waiting_since, r.stop_out_id, r.stop_back_id, r.remark, r.derogation,
 		  (SELECT count(DISTINCT t.direction)::int FROM leg JOIN trip t ON t.id = leg.trip_id WHERE leg.registration_id = r.id) AS legs,
-		  (count(*) OVER ())::int AS total
-		FROM registration r
+		  (SELECT count(*)::int FROM (SELECT 1`+from+` LIMIT @counted) x) AS total
+		FROM page p
+		JOIN registration r ON r.id = p.id
 		JOIN camp c ON c.id = r.camp_id
 		JOIN child k ON k.id = r.child_id
 		JOIN guardian g ON g.id = r.payer_id
-		WHERE `+where+`
-		ORDER BY `+order+`
-		LIMIT @limit
-		OFFSET @offset`, args)
+		ORDER BY `+order, args)
 	if err != nil {
 		return nil, fmt.Errorf("reading registrations: %w", err)
 	}

@@ -106,7 +106,7 @@ func (s *server) tasksOf(ctx context.Context, where string, args pgx.NamedArgs) 
 		  CASE t.subject_kind
 		    WHEN 'registration' THEN (SELECT k.first_name || ' ' || k.last_name || ' · ' || c.name
 		      FROM registration r JOIN child k ON k.id = r.child_id JOIN camp c ON c.id = r.camp_id WHERE r.id = t.subject_id::uuid)
-		    WHEN 'camp' THEN (SELECT c.name FROM camp c WHERE c.id::text = t.subject_id)
+		    WHEN 'camp' THEN (SELECT c.name FROM camp c WHERE c.id = t.subject_id::uuid)
 		    WHEN 'guardian' THEN (SELECT g.first_name || ' ' || g.last_name FROM guardian g WHERE g.id = t.subject_id::uuid)
 		  END AS about
 		FROM task t

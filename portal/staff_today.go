@@ -64,7 +64,10 @@ func (s *server) staffToday(w http.ResponseWriter, r *http.Request) error {
 	line("/gestion/inscriptions", "decide", q.ToDecide, q.DecideSince)
 	line("/gestion/inscriptions?state=late", "late", q.Late, q.LateSince)
 	line("/gestion/inscriptions?state=waitlisted", "waiting", q.Waiting, q.WaitingSince)
-	line("/gestion/inscriptions?state=sheet", "sheets", sheets, nil)
+	line("/gestion/inscriptions?state=sheet", "sheets", min(sheets, mostSheets), nil)
+	if sheets > mostSheets {
+		p.Queues[len(p.Queues)-1].Text = p.L.T("staff.today.sheets_more")
+	}
 	line("/gestion/taches", "tasks", q.Tasks, q.TasksSince)
 	line("/gestion/taches?kind=odoo", "odoo", q.OdooRefusals, q.OdooRefusedFor)
 	if p.Odoo, err = s.odooState(r.Context(), p.staffPage); err != nil {
@@ -76,19 +79,29 @@ func (s *server) staffToday(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, r, http.StatusOK, "staff/today", p)
 }
 
-// sheetWanted is a condition on registration r and camp c: the child has a place in a camp to come, and its medical
-// sheet does not count for it.
-var sheetWanted = `r.state IN ('to_validate', 'validated', 'awaiting_payment', 'offered', 'confirmed')
-		  AND c.begins_at > @now
-		  AND NOT ` + medical.FreshSQL("r.child_id", "(c.begins_at AT TIME ZONE 'Europe/Brussels')::date", "c.sheet_days")
+// sheetFrom are the camps c and their registrations r whose child has a place and a medical sheet that does not count
+// for the camp. Camps are taken one by one (OFFSET 0 and IS NOT TRUE keep it so), and each child is looked up: a list
+// that begins with the next camps stops when it is long enough, instead of comparing with all confirmations of all years.
+var sheetFrom = `
+		  FROM camp c
+		  CROSS JOIN LATERAL (
+		    SELECT q.id
+		    FROM registration q
+		    WHERE q.camp_id = c.id
+		      AND q.state IN ('to_validate', 'validated', 'awaiting_payment', 'offered', 'confirmed')
+		      AND (` + medical.FreshSQL("q.child_id", "(c.begins_at AT TIME ZONE 'Europe/Brussels')::date", "c.sheet_days") + `) IS NOT TRUE
+		    OFFSET 0) r`
 
+// missingSheets counts the sheets that are missing, up to one more than mostSheets; the next camps come first.
 func (s *server) missingSheets(ctx context.Context) (n int, err error) {
 	err = s.DB.QueryRow(ctx, `
 		SELECT count(*)::int
-		FROM registration r
-		JOIN camp c ON c.id = r.camp_id
-		WHERE `+sheetWanted,
-		pgx.NamedArgs{"now": s.Now()}).Scan(&n)
+		FROM (
+		  SELECT 1`+sheetFrom+`
+		  WHERE c.begins_at > @now
+		  ORDER BY c.begins_at, c.id
+		  LIMIT @counted) x`,
+		pgx.NamedArgs{"now": s.Now(), "counted": mostSheets + 1}).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("counting the missing sheets: %w", err)
 	}

@@ -3,6 +3,7 @@ package privacy
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -50,7 +51,7 @@ func (s *Store) Preview(ctx context.Context, doubleID uuid.UUID) (Preview, error
 	if err != nil {
 		return Preview{}, err
 	}
-	p, err := s.Names(ctx, d)
+	p, err := s.sides(ctx, d)
 	if err != nil || d.State != household.DoubleOpen {
 		return p, err
 	}
@@ -67,8 +68,8 @@ func (s *Store) Preview(ctx context.Context, doubleID uuid.UUID) (Preview, error
 	return p, err
 }
 
-// Names returns a pair with the two sides but without what stands against a merge: for a list.
-func (s *Store) Names(ctx context.Context, d household.Double) (p Preview, err error) {
+// sides returns a pair with the two sides but without what stands against a merge.
+func (s *Store) sides(ctx context.Context, d household.Double) (p Preview, err error) {
 	p.Double = d
 	side := s.childSide
 	if d.Kind == household.KindGuardian {
@@ -79,6 +80,51 @@ func (s *Store) Names(ctx context.Context, d household.Double) (p Preview, err e
 	}
 	p.B, err = side(ctx, d.BID)
 	return p, err
+}
+
+// List returns at most limit open pairs, the likeliest first, each side by its name alone.
+func (s *Store) List(ctx context.Context, limit int) ([]Preview, error) {
+	rows, err := s.DB.Query(ctx, `
+		SELECT d.id, d.kind, d.a_id, d.b_id, d.score, d.reasons, d.state, d.found_at, n.a, n.b
+		FROM (
+		  SELECT id, kind, a_id, b_id, score, reasons, state, found_at
+		  FROM duplicate
+		  WHERE state = 'open'
+		  ORDER BY score DESC, found_at, id
+		  LIMIT @limit
+		) AS d
+		CROSS JOIN LATERAL (
+		  SELECT trim(a.first_name || ' ' || a.last_name) AS a, trim(b.first_name || ' ' || b.last_name) AS b
+		  FROM child AS a, child AS b
+		  WHERE d.kind = 'child'
+		    AND a.id = d.a_id
+		    AND b.id = d.b_id
+		  UNION ALL
+		  SELECT trim(a.first_name || ' ' || a.last_name), trim(b.first_name || ' ' || b.last_name)
+		  FROM guardian AS a, guardian AS b
+		  WHERE d.kind = 'guardian'
+		    AND a.id = d.a_id
+		    AND b.id = d.b_id
+		) AS n
+		ORDER BY d.score DESC, d.found_at, d.id`,
+		pgx.NamedArgs{"limit": limit})
+	if err != nil {
+		return nil, fmt.Errorf("reading the pairs that look alike: %w", err)
+	}
+	var list []Preview
+	var p Preview
+	d := &p.Double
+	_, err = pgx.ForEachRow(rows, []any{&d.ID, &d.Kind, &d.AID, &d.BID, &d.Score, &d.Reasons, &d.State, &d.FoundAt, &p.A.Name, &p.B.Name}, func() error {
+		p.A.ID, p.B.ID = d.AID, d.BID
+		one := p
+		one.Double.Reasons = slices.Clone(d.Reasons)
+		list = append(list, one)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the pairs that look alike: %w", err)
+	}
+	return list, nil
 }
 
 func (s *Store) childSide(ctx context.Context, id uuid.UUID) (Side, error) {
