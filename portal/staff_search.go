@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math/bits"
 	"net/http"
 	"slices"
 	"strconv"
@@ -218,10 +219,15 @@ func digits(s string) string {
 	}, s)
 }
 
+// joinedLetters are the letters that two stand for.
+var joinedLetters = strings.NewReplacer("œ", "oe", "Œ", "oe", "æ", "ae", "Æ", "ae", "ß", "ss", "ø", "o", "Ø", "o", "ł", "l", "Ł", "l")
+
 // foldWords returns the words of a name in lower case without accents: "Noël-Élise" is "noel" and "elise".
 func foldWords(s string) []string {
-	s = strings.NewReplacer("œ", "oe", "Œ", "oe", "æ", "ae", "Æ", "ae", "ß", "ss", "ø", "o", "Ø", "o", "ł", "l", "Ł", "l").Replace(s)
-	s = strings.Map(func(r rune) rune {
+	if strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) {
+		s = norm.NFD.String(joinedLetters.Replace(s))
+	}
+	return strings.Fields(strings.Map(func(r rune) rune {
 		switch {
 		case unicode.Is(unicode.Mn, r) || r == '\'' || r == '’':
 			return -1
@@ -229,8 +235,7 @@ func foldWords(s string) []string {
 			return unicode.ToLower(r)
 		}
 		return ' '
-	}, norm.NFD.String(s))
-	return strings.Fields(s)
+	}, s))
 }
 
 // score says how far a name is from what was typed, 0 for the beginning of every word; -1 is another name. Each typed
@@ -240,16 +245,7 @@ func score(typed, name []string) int {
 	for _, t := range typed {
 		best := -1
 		for _, n := range name {
-			d := -1
-			switch slips := distance(t, n); {
-			case strings.HasPrefix(n, t):
-				d = 0
-			case slips <= allowed(t):
-				d = slips
-			case len([]rune(n)) > len([]rune(t)) && distance(t, string([]rune(n)[:len([]rune(t))])) <= allowed(t)-1:
-				d = allowed(t)
-			}
-			if d >= 0 && (best < 0 || d < best) {
+			if d := apart(t, n); d >= 0 && (best < 0 || d < best) {
 				best = d
 			}
 		}
@@ -259,6 +255,24 @@ func score(typed, name []string) int {
 		total += best
 	}
 	return total
+}
+
+// apart says how far a word of a name is from a typed one; -1 is another word.
+func apart(t, n string) int {
+	if strings.HasPrefix(n, t) {
+		return 0
+	}
+	most := allowed(t)
+	if bits.OnesCount64(letters(t)&^letters(n)) > most { // each slip brings at most one letter that the name lacks
+		return -1
+	}
+	if slips := distance(t, n); slips <= most {
+		return slips
+	}
+	if x, y := []rune(t), []rune(n); len(y) > len(x) && distance(t, string(y[:len(x)])) <= most-1 {
+		return most
+	}
+	return -1
 }
 
 // allowed is how many slips a typed word may have.

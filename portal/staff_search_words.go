@@ -94,7 +94,7 @@ func (s *server) likeWords(ctx context.Context, typed []string) ([][]string, err
 		var list []candidate
 		set, slips := letters(t), allowed(t)
 		for _, w := range all {
-			if bits.OnesCount64(set&^w.letters) > slips { // each slip brings at most one letter that the name lacks
+			if bits.OnesCount64(set&^w.letters) > slips { // as apart would say, without asking it
 				continue
 			}
 			if n := score([]string{t}, w.folded); n >= 0 {
