@@ -16,6 +16,7 @@ import (
 	"ribambelle/internal/civil"
 	"ribambelle/internal/db"
 	"ribambelle/internal/problem"
+	"ribambelle/internal/tariff"
 )
 
 // Camp is one Odoo event adapted.
@@ -39,7 +40,9 @@ type Camp struct {
 	Decision    string     // one of Decisions
 	PayDays     int        // days a family has to pay
 	PriceCents  civil.Cents
-	SheetDays   int // how long before the camp a medical sheet may have been confirmed
+	PriceUnit   tariff.Unit // for what PriceCents and the prices of tickets are asked
+	Regulation  string      // the decision on which its prices rest
+	SheetDays   int         // how long before the camp a medical sheet may have been confirmed
 	Bring       string
 	Contact     string
 	PoolID      uuid.UUID
@@ -132,6 +135,9 @@ func (t Ticket) Price(c Camp) civil.Cents {
 	return c.PriceCents
 }
 
+// HasPrice reports whether the ticket has a price of its own.
+func (t Ticket) HasPrice() bool { return t.SetCents != nil || t.OdooCents != nil && *t.OdooCents > 0 }
+
 // OnSaleAt reports whether the ticket may be asked for at t.
 func (t Ticket) OnSaleAt(at time.Time) bool {
 	return !t.Withdrawn && (t.SaleFrom == nil || !at.Before(*t.SaleFrom)) && (t.SaleUntil == nil || at.Before(*t.SaleUntil))
@@ -147,7 +153,7 @@ type Store struct {
 func New(d *db.DB, now civil.Clock) *Store { return &Store{DB: d, Now: now} }
 
 const campColumns = `id, name, description, location, begins_at, ends_at, zone, levels, themes, age_min, age_max, archived, cancelled,
-		  published, opens_at, closes_at, decision, pay_days, price_cents, sheet_days, bring, contact, pool_id`
+		  published, opens_at, closes_at, decision, pay_days, price_cents, price_unit, regulation, sheet_days, bring, contact, pool_id`
 
 // Camp returns a camp by id, published or not; NotFound when there is none.
 func (s *Store) Camp(ctx context.Context, id uuid.UUID) (Camp, error) { return Read(ctx, s.DB, id) }

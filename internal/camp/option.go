@@ -3,6 +3,7 @@ package camp
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"ribambelle/internal/db"
 	"ribambelle/internal/place"
 	"ribambelle/internal/problem"
+	"ribambelle/internal/tariff"
 )
 
 // Option is something that a family may take with a camp: day care before and after, meals, material.
@@ -22,8 +24,9 @@ type Option struct {
 	CampID    uuid.UUID
 	Name      string
 	Cents     civil.Cents
-	Fiscal    bool       // counts for the 281.86
-	Until     *time.Time // asked for until then; nil is until the camp closes
+	Unit      tariff.Unit // for what Cents is asked; "" is once
+	Fiscal    bool        // counts for the 281.86
+	Until     *time.Time  // asked for until then; nil is until the camp closes
 	Withdrawn bool
 	PoolID    uuid.UUID
 }
@@ -36,7 +39,7 @@ func (o Option) OfferedAt(t time.Time) bool {
 // OptionsOf returns the options of a camp in order, withdrawn ones included.
 func OptionsOf(ctx context.Context, q db.Querier, campID uuid.UUID) ([]Option, error) {
 	rows, err := q.Query(ctx, `
-		SELECT id, camp_id, name, cents, fiscal, until, withdrawn, pool_id
+		SELECT id, camp_id, name, cents, unit, fiscal, until, withdrawn, pool_id
 		FROM camp_option
 		WHERE camp_id = @camp
 		ORDER BY position, name, id`,
@@ -59,6 +62,12 @@ func (s *Store) AddOption(ctx context.Context, actor audit.Actor, o Option, maxi
 	if o.Cents < 0 || o.Cents > maxPrice {
 		f.Add("price", "camp.price_out_of_range")
 	}
+	if o.Unit == "" {
+		o.Unit = tariff.PerCamp
+	}
+	if !slices.Contains(tariff.Units, o.Unit) {
+		f.Add("unit", "form.required")
+	}
 	if maximum != nil && (*maximum < 0 || *maximum > 10_000) {
 		f.Add("max", "camp.max_out_of_range")
 	}
@@ -70,12 +79,12 @@ func (s *Store) AddOption(ctx context.Context, actor audit.Actor, o Option, maxi
 			return err
 		}
 		err = tx.QueryRow(ctx, `
-			INSERT INTO camp_option (camp_id, name, cents, fiscal, until, position, pool_id)
-			SELECT @camp, @name, @cents, @fiscal, @until, count(*), @pool
+			INSERT INTO camp_option (camp_id, name, cents, unit, fiscal, until, position, pool_id)
+			SELECT @camp, @name, @cents, @unit, @fiscal, @until, count(*), @pool
 			FROM camp_option
 			WHERE camp_id = @camp
 			RETURNING id`,
-			pgx.NamedArgs{"camp": o.CampID, "name": o.Name, "cents": o.Cents, "fiscal": o.Fiscal, "until": o.Until, "pool": o.PoolID}).Scan(&o.ID)
+			pgx.NamedArgs{"camp": o.CampID, "name": o.Name, "cents": o.Cents, "unit": o.Unit, "fiscal": o.Fiscal, "until": o.Until, "pool": o.PoolID}).Scan(&o.ID)
 		if err != nil {
 			return fmt.Errorf("adding an option to camp %s: %w", o.CampID, err)
 		}

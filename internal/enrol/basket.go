@@ -13,6 +13,7 @@ import (
 	"ribambelle/internal/audit"
 	"ribambelle/internal/db"
 	"ribambelle/internal/problem"
+	"ribambelle/internal/tariff"
 )
 
 // maxBasket bounds the lines of one basket.
@@ -21,7 +22,14 @@ const maxBasket = 40
 // PutLine keeps a request in the guardian's basket, from publication on; the request's key names the line, and the
 // registration that it becomes. A child's camp stands in a basket once: a second line takes the place of the first.
 // Nothing is held, and bars are shown, not refused: they may fall before the opening.
+//
+// A voucher that does not count is Invalid on the input "voucher"; after too many of them, Conflict with the minutes to
+// wait.
 func (s *Store) PutLine(ctx context.Context, guardianID uuid.UUID, r Request) error {
+	return s.tryVoucher(ctx, guardianID, r.Voucher, func() error { return s.putLine(ctx, guardianID, r) })
+}
+
+func (s *Store) putLine(ctx context.Context, guardianID uuid.UUID, r Request) error {
 	return s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		f, err := s.check(ctx, tx, guardianID, r)
 		if err != nil {
@@ -33,6 +41,12 @@ func (s *Store) PutLine(ctx context.Context, guardianID uuid.UUID, r Request) er
 		if _, err := s.wish(ctx, tx, r); err != nil {
 			return err
 		}
+		if r.Voucher != "" {
+			want := tariff.Wanted{Code: tariff.Code(r.Voucher), CampID: r.CampID, On: s.today()}
+			if _, err := tariff.VoucherFor(ctx, tx, want); err != nil {
+				return err
+			}
+		}
 		var lines int
 		if err := tx.QueryRow(ctx, `SELECT count(*) FROM basket_line WHERE guardian_id = $1`, guardianID).Scan(&lines); err != nil {
 			return fmt.Errorf("counting a basket: %w", err)
@@ -41,15 +55,16 @@ func (s *Store) PutLine(ctx context.Context, guardianID uuid.UUID, r Request) er
 			return problem.Conflict("basket.full", maxBasket)
 		}
 		_, err = tx.Exec(ctx, `
-			INSERT INTO basket_line (id, guardian_id, child_id, camp_id, ticket_id, stop_out_id, stop_back_id, options, without_bus, derogation, remark, created_at)
-			VALUES (@id, @guardian, @child, @camp, @ticket, @stop_out, @stop_back, @options, @without_bus, @derogation, @remark, @now)
+			INSERT INTO basket_line (id, guardian_id, child_id, camp_id, ticket_id, stop_out_id, stop_back_id, options, without_bus, derogation, remark, voucher, created_at)
+			VALUES (@id, @guardian, @child, @camp, @ticket, @stop_out, @stop_back, @options, @without_bus, @derogation, @remark, @voucher, @now)
 			ON CONFLICT (guardian_id, child_id, camp_id)
 			DO UPDATE SET id = `+freshKey+`, ticket_id = EXCLUDED.ticket_id, stop_out_id = EXCLUDED.stop_out_id, stop_back_id = EXCLUDED.stop_back_id,
-			  options = EXCLUDED.options, without_bus = EXCLUDED.without_bus, derogation = EXCLUDED.derogation, remark = EXCLUDED.remark`,
+			  options = EXCLUDED.options, without_bus = EXCLUDED.without_bus, derogation = EXCLUDED.derogation, remark = EXCLUDED.remark,
+			  voucher = EXCLUDED.voucher`,
 			pgx.NamedArgs{
 				"id": r.Key, "guardian": guardianID, "child": r.ChildID, "camp": r.CampID, "ticket": r.TicketID,
 				"stop_out": r.StopOutID, "stop_back": r.StopBackID, "options": nonNil(r.OptionIDs), "without_bus": r.WithoutBus,
-				"derogation": r.Derogation, "remark": r.Remark, "now": s.Now(),
+				"derogation": r.Derogation, "remark": r.Remark, "voucher": tariff.Code(r.Voucher), "now": s.Now(),
 			})
 		if err != nil {
 			return fmt.Errorf("keeping a basket line: %w", err)
@@ -86,7 +101,7 @@ func (s *Store) DropLine(ctx context.Context, guardianID, lineID uuid.UUID) erro
 // page never shuffles. A line that was kept while its form went through after all is no line any more.
 func (s *Store) Basket(ctx context.Context, guardianID uuid.UUID) ([]Request, error) {
 	rows, err := s.DB.Query(ctx, `
-		SELECT b.id, b.child_id, b.camp_id, b.ticket_id, b.stop_out_id, b.stop_back_id, b.options, b.without_bus, b.derogation, b.remark
+		SELECT b.id, b.child_id, b.camp_id, b.ticket_id, b.stop_out_id, b.stop_back_id, b.options, b.without_bus, b.derogation, b.remark, b.voucher
 		FROM basket_line b
 		JOIN camp c ON c.id = b.camp_id
 		JOIN child k ON k.id = b.child_id
@@ -97,10 +112,14 @@ func (s *Store) Basket(ctx context.Context, guardianID uuid.UUID) ([]Request, er
 	if err != nil {
 		return nil, fmt.Errorf("reading a basket: %w", err)
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (r Request, err error) {
-		err = row.Scan(&r.Key, &r.ChildID, &r.CampID, &r.TicketID, &r.StopOutID, &r.StopBackID, &r.OptionIDs, &r.WithoutBus, &r.Derogation, &r.Remark)
+	lines, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r Request, err error) {
+		err = row.Scan(&r.Key, &r.ChildID, &r.CampID, &r.TicketID, &r.StopOutID, &r.StopBackID, &r.OptionIDs, &r.WithoutBus, &r.Derogation, &r.Remark, &r.Voucher)
 		return r, err
 	})
+	if err != nil {
+		return nil, fmt.Errorf("reading a basket: %w", err)
+	}
+	return lines, s.accompany(ctx, guardianID, lines)
 }
 
 // Outcome is what became of one basket line.

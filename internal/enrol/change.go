@@ -218,11 +218,11 @@ func stopNames(ctx context.Context, q db.Querier, v wish) (names string, err err
 
 // rewish makes a registration take something else, places and price included.
 func (s *Store) rewish(ctx context.Context, tx db.Tx, r *Registration, f Facts, v wish, actor audit.Actor) error {
-	lines, err := price(ctx, tx, f, v)
+	p, err := s.reprice(ctx, tx, r, f, v)
 	if err != nil {
 		return err
 	}
-	if total(lines) != r.PriceCents && !r.undecided() {
+	if p.total() != r.PriceCents && !r.undecided() {
 		return problem.Conflict("registration.price_would_change") // money: staff decide
 	}
 	w, err := wanted(ctx, tx, f.Camp, f.Ticket, v)
@@ -234,17 +234,16 @@ func (s *Store) rewish(ctx context.Context, tx db.Tx, r *Registration, f Facts, 
 			return err
 		}
 	}
-	frozen, err := detail(lines)
-	if err != nil {
-		return err
-	}
 	_, err = tx.Exec(ctx, `
 		UPDATE registration
-		SET stop_out_id = @out, stop_back_id = @back, price_cents = @price, price_detail = @detail, version = version + 1, updated_at = @now
+		SET stop_out_id = @out, stop_back_id = @back, version = version + 1, updated_at = @now
 		WHERE id = @id`,
-		pgx.NamedArgs{"id": r.ID, "out": v.stopOut, "back": v.stopBack, "price": total(lines), "detail": frozen, "now": s.Now()})
+		pgx.NamedArgs{"id": r.ID, "out": v.stopOut, "back": v.stopBack, "now": s.Now()})
 	if err != nil {
 		return fmt.Errorf("changing the bus of registration %s: %w", r.ID, err)
+	}
+	if err := s.freeze(ctx, tx, r, p); err != nil {
+		return err
 	}
 	if sameStop(r.StopOutID, v.stopOut) && sameStop(r.StopBackID, v.stopBack) {
 		return nil // nothing new to tell

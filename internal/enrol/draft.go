@@ -12,6 +12,7 @@ import (
 	"ribambelle/internal/db"
 	"ribambelle/internal/household"
 	"ribambelle/internal/problem"
+	"ribambelle/internal/tariff"
 )
 
 // KeepLine is PutLine without the checks that cost time: it keeps what a family just sent while the server has no time
@@ -21,20 +22,27 @@ func (s *Store) KeepLine(ctx context.Context, guardianID uuid.UUID, r Request) e
 	if err := s.Households.Right(ctx, s.DB, guardianID, r.ChildID, household.RightRegister, s.today()); err != nil {
 		return err
 	}
+	// The basket says whether a code counts: here it only takes its turn with the others.
+	if err := s.TryVoucher(ctx, guardianID, r); problem.Is(err, problem.KindConflict) {
+		r.Voucher = ""
+	} else if err != nil && problem.As(err) == nil {
+		return err
+	}
 	tag, err := s.DB.Exec(ctx, `
-		INSERT INTO basket_line (id, guardian_id, child_id, camp_id, ticket_id, stop_out_id, stop_back_id, options, without_bus, derogation, remark, created_at)
-		SELECT @id, @guardian, @child, c.id, @ticket, @stop_out, @stop_back, @options, @without_bus, @derogation, @remark, @now
+		INSERT INTO basket_line (id, guardian_id, child_id, camp_id, ticket_id, stop_out_id, stop_back_id, options, without_bus, derogation, remark, voucher, created_at)
+		SELECT @id, @guardian, @child, c.id, @ticket, @stop_out, @stop_back, @options, @without_bus, @derogation, @remark, @voucher, @now
 		FROM camp c
 		WHERE c.id = @camp
 		  AND c.published
 		  AND NOT EXISTS (SELECT 1 FROM registration q WHERE q.submission_key = @id)
 		ON CONFLICT (guardian_id, child_id, camp_id)
 		DO UPDATE SET id = `+freshKey+`, ticket_id = EXCLUDED.ticket_id, stop_out_id = EXCLUDED.stop_out_id, stop_back_id = EXCLUDED.stop_back_id,
-		  options = EXCLUDED.options, without_bus = EXCLUDED.without_bus, derogation = EXCLUDED.derogation, remark = EXCLUDED.remark`,
+		  options = EXCLUDED.options, without_bus = EXCLUDED.without_bus, derogation = EXCLUDED.derogation, remark = EXCLUDED.remark,
+		  voucher = EXCLUDED.voucher`,
 		pgx.NamedArgs{
 			"id": r.Key, "guardian": guardianID, "child": r.ChildID, "camp": r.CampID, "ticket": r.TicketID,
 			"stop_out": r.StopOutID, "stop_back": r.StopBackID, "options": nonNil(r.OptionIDs), "without_bus": r.WithoutBus,
-			"derogation": r.Derogation, "remark": clip(r.Remark, maxRemark), "now": s.Now(),
+			"derogation": r.Derogation, "remark": clip(r.Remark, maxRemark), "voucher": tariff.Code(r.Voucher), "now": s.Now(),
 		})
 	switch db.Constraint(err) {
 	case "basket_line_ticket_id_fkey", "basket_line_stop_out_id_fkey", "basket_line_stop_back_id_fkey":

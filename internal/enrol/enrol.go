@@ -19,6 +19,7 @@ import (
 	"ribambelle/internal/job"
 	"ribambelle/internal/pay"
 	"ribambelle/internal/problem"
+	"ribambelle/internal/tariff"
 )
 
 // Registration is one child in one camp.
@@ -45,12 +46,8 @@ type Registration struct {
 	CreatedAt    time.Time
 }
 
-// PriceLine is one line of a price; Label is a message key.
-type PriceLine struct {
-	Label string      `json:"label"`
-	Args  []string    `json:"args,omitempty"`
-	Cents civil.Cents `json:"cents"`
-}
+// PriceLine is one line of a price.
+type PriceLine = tariff.Line
 
 // Store runs the commands on registrations.
 type Store struct {
@@ -127,6 +124,9 @@ func (s *Store) move(ctx context.Context, tx db.Tx, r *Registration, next State,
 		return fmt.Errorf("moving registration %s to %s: %w", r.ID, next, err)
 	}
 	from := r.State
+	if err := s.follow(ctx, tx, r, next, actor); err != nil {
+		return err
+	}
 	r.State, r.StateSince, r.DueAt, r.WaitingSince = next, now, due, waiting
 	return s.note(ctx, tx, r, &from, actor, reason)
 }

@@ -13,6 +13,7 @@ import (
 	"ribambelle/internal/civil"
 	"ribambelle/internal/db"
 	"ribambelle/internal/problem"
+	"ribambelle/internal/tariff"
 	"ribambelle/internal/transport"
 )
 
@@ -23,43 +24,157 @@ type wish struct {
 	options  []camp.Option
 }
 
-// price returns what a registration costs, in detail: the camp or its ticket, the bus by direction, and the options.
-// Lines without a price are left out.
-func price(ctx context.Context, q db.Querier, f Facts, v wish) ([]PriceLine, error) {
-	lines := []PriceLine{{Label: "price.camp", Args: []string{f.Camp.Name}, Cents: f.Camp.PriceCents}}
-	if f.Ticket != nil {
-		lines[0] = PriceLine{Label: "price.formula", Args: []string{f.Camp.Name, f.Ticket.Name}, Cents: f.Ticket.Price(f.Camp)}
+// priced is what a request would cost, with the facts that it is computed from.
+type priced struct {
+	facts tariff.Facts
+	lines []PriceLine
+}
+
+func (p priced) total() civil.Cents { return tariff.Total(p.lines) }
+
+// price computes what a new request of a guardian costs: the camp or its ticket, the bus by direction, the options, and
+// what lowers it. locked says that the request is being submitted: the uses of a voucher are counted under a lock.
+func (s *Store) price(ctx context.Context, q db.Querier, guardianID uuid.UUID, r Request, f Facts, v wish, locked bool) (priced, error) {
+	t, err := placeFacts(ctx, q, guardianID, f, s.today())
+	if err != nil {
+		return priced{}, err
 	}
+	if t.Items, err = items(ctx, q, v); err != nil {
+		return priced{}, err
+	}
+	if t.Accorded, err = tariff.AccordOf(ctx, q, guardianID, r.ChildID, s.today()); err != nil {
+		return priced{}, err
+	}
+	rule, err := tariff.SiblingsOf(ctx, q, f.Camp.ID)
+	if err != nil {
+		return priced{}, err
+	}
+	t.Cumulate = rule.Cumulate
+	if rule.Active() {
+		if t.Counted, err = siblings(ctx, q, rule, guardianID, r.ChildID, f, r.with); err != nil {
+			return priced{}, err
+		}
+		t.Siblings = rule.Cut(1 + len(t.Counted))
+	}
+	if code := tariff.Code(r.Voucher); r.Voucher != "" {
+		want := tariff.Wanted{Code: code, CampID: f.Camp.ID, On: s.today(), Before: r.with.sharing(code), Lock: locked}
+		if t.Voucher, err = tariff.VoucherFor(ctx, q, want); err != nil {
+			return priced{}, err
+		}
+	}
+	return priced{t, tariff.Price(t)}, nil
+}
+
+// placeFacts says what the place costs to a family.
+func placeFacts(ctx context.Context, q db.Querier, guardianID uuid.UUID, f Facts, on civil.Date) (tariff.Facts, error) {
+	t := tariff.Facts{Camp: f.Camp.Name, Unit: f.Camp.PriceUnit, Regulation: f.Camp.Regulation, Sessions: len(f.Sessions), Cumulate: true}
+	days := map[civil.Date]bool{}
+	for _, s := range f.Sessions {
+		days[s.Day] = true
+	}
+	t.Days = len(days)
+	place := tariff.Place{CampID: f.Camp.ID, Cents: f.Camp.PriceCents}
+	if f.Ticket != nil {
+		t.Ticket = f.Ticket.Name
+		place.TicketID, place.Cents, place.Own = &f.Ticket.ID, f.Ticket.Price(f.Camp), f.Ticket.HasPrice()
+	}
+	all, err := tariff.Rates(ctx, q, place, f.Resident, guardianID, on)
+	if err != nil {
+		return t, err
+	}
+	t.Rates = tariff.Mine(all)
+	return t, nil
+}
+
+// items are the bus and the options of a wish with their prices of today.
+func items(ctx context.Context, q db.Querier, v wish) ([]tariff.Item, error) {
+	var list []tariff.Item
 	for _, way := range []struct {
 		stop  *uuid.UUID
 		label string
-	}{{v.stopOut, "price.bus_out"}, {v.stopBack, "price.bus_back"}} {
+	}{{v.stopOut, tariff.LabelBusOut}, {v.stopBack, tariff.LabelBusBack}} {
 		if way.stop == nil {
 			continue
 		}
-		line := PriceLine{Label: way.label, Args: []string{""}}
+		item := tariff.Item{ID: *way.stop, Label: way.label}
 		err := q.QueryRow(ctx, `
-			SELECT s.name, l.cents
+			SELECT s.name, l.cents, l.unit
 			FROM bus_stop s
 			JOIN bus_line l ON l.id = s.line_id
 			WHERE s.id = @stop`,
-			pgx.NamedArgs{"stop": way.stop}).Scan(&line.Args[0], &line.Cents)
+			pgx.NamedArgs{"stop": way.stop}).Scan(&item.Name, &item.Cents, &item.Unit)
 		if err != nil {
 			return nil, fmt.Errorf("reading the price of stop %s: %w", way.stop, err)
 		}
-		lines = append(lines, line)
+		list = append(list, item)
 	}
 	for _, o := range v.options {
-		lines = append(lines, PriceLine{Label: "price.option", Args: []string{o.Name}, Cents: o.Cents})
+		list = append(list, tariff.Item{ID: o.ID, Label: tariff.LabelOption, Name: o.Name, Cents: o.Cents, Unit: o.Unit, Fiscal: o.Fiscal})
 	}
-	return slices.DeleteFunc(lines, func(l PriceLine) bool { return l.Cents == 0 }), nil
+	return list, nil
 }
 
-func total(lines []PriceLine) (sum civil.Cents) {
-	for _, l := range lines {
-		sum += l.Cents
+// reprice computes what a registration costs with another bus or other options: from what its price was frozen with,
+// and at today's prices for what is new.
+func (s *Store) reprice(ctx context.Context, q db.Querier, r *Registration, f Facts, v wish) (priced, error) {
+	t, err := frozenFacts(ctx, q, r)
+	if err != nil {
+		return priced{}, err
 	}
-	return sum
+	if t == nil { // of before: it was priced without audience, siblings or voucher
+		was, err := placeFacts(ctx, q, r.PayerID, f, s.today())
+		if err != nil {
+			return priced{}, err
+		}
+		was.Rates = []tariff.Rate{{Cents: f.Camp.PriceCents}}
+		if f.Ticket != nil {
+			was.Rates[0].Cents = f.Ticket.Price(f.Camp)
+		}
+		t = &was
+	}
+	now, err := items(ctx, q, v)
+	if err != nil {
+		return priced{}, err
+	}
+	for i := range now {
+		was := slices.IndexFunc(t.Items, func(x tariff.Item) bool { return x.ID == now[i].ID && x.Label == now[i].Label })
+		if was >= 0 {
+			now[i] = t.Items[was]
+		}
+	}
+	t.Items = now
+	return priced{*t, tariff.Price(*t)}, nil
+}
+
+// frozenFacts are what a registration's price was computed from; nil for one of before.
+func frozenFacts(ctx context.Context, q db.Querier, r *Registration) (t *tariff.Facts, err error) {
+	err = q.QueryRow(ctx, `
+		SELECT price_facts
+		FROM registration
+		WHERE id = @id`,
+		pgx.NamedArgs{"id": r.ID}).Scan(&t)
+	if err != nil {
+		return nil, fmt.Errorf("reading the price of registration %s: %w", r.ID, err)
+	}
+	return t, nil
+}
+
+// freeze stores the price of a registration with what it was computed from.
+func (s *Store) freeze(ctx context.Context, tx db.Tx, r *Registration, p priced) error {
+	frozen, err := detail(p.lines)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+		UPDATE registration
+		SET price_cents = @price, price_detail = @detail, price_facts = @facts
+		WHERE id = @id`,
+		pgx.NamedArgs{"id": r.ID, "price": p.total(), "detail": frozen, "facts": p.facts})
+	if err != nil {
+		return fmt.Errorf("freezing the price of registration %s: %w", r.ID, err)
+	}
+	r.PriceCents, r.PriceDetail = p.total(), p.lines
+	return nil
 }
 
 // wants is what a registration needs to go through: its pools, and the legs that put the child on the bus.

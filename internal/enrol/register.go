@@ -16,6 +16,7 @@ import (
 	"ribambelle/internal/household"
 	"ribambelle/internal/place"
 	"ribambelle/internal/problem"
+	"ribambelle/internal/tariff"
 	"ribambelle/internal/transport"
 )
 
@@ -31,8 +32,10 @@ type Request struct {
 	WithoutBus bool   // take the place even if the bus is full
 	Derogation string // asks for an exception to the bars that allow one: staff decide, the place is held
 	Remark     string
+	Voucher    string // a code, as it was typed
 
-	by uuid.UUID // the account of the office that asks for the family; zero when the family asks itself
+	with company   // the other lines of its basket
+	by   uuid.UUID // the account of the office that asks for the family; zero when the family asks itself
 }
 
 // maxRemark bounds a family's remark, and what it writes for an exception, in bytes.
@@ -61,10 +64,11 @@ func (s *Store) Quote(ctx context.Context, guardianID uuid.UUID, r Request) (Quo
 	if err != nil {
 		return quote, err
 	}
-	if quote.Lines, err = price(ctx, s.DB, f, v); err != nil {
+	p, err := s.price(ctx, s.DB, guardianID, r, f, v, false)
+	if err != nil {
 		return quote, err
 	}
-	quote.Total = total(quote.Lines)
+	quote.Lines, quote.Total = p.lines, p.total()
 	w, err := wanted(ctx, s.DB, f.Camp, f.Ticket, v)
 	if err != nil {
 		return quote, err
@@ -122,11 +126,16 @@ func (s *Store) check(ctx context.Context, q db.Querier, guardianID uuid.UUID, r
 // Register takes a request: with places held and decided as the camp says, or on the waiting list when it is full.
 // Nothing is taken when a bar stands against it: then Invalid with every bar. A key that was used before gives the
 // registration that it made.
+//
+// A voucher that does not count is Invalid on the input "voucher"; after too many of them, Conflict with the minutes to
+// wait.
 func (s *Store) Register(ctx context.Context, guardianID uuid.UUID, r Request) (Registration, error) {
 	var made Registration
-	err := s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) (err error) {
-		made, err = s.register(ctx, tx, guardianID, r)
-		return err
+	err := s.tryVoucher(ctx, guardianID, r.Voucher, func() error {
+		return s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) (err error) {
+			made, err = s.register(ctx, tx, guardianID, r)
+			return err
+		})
 	})
 	if db.Constraint(err) == "registration_submission_key_key" { // the same form, sent twice at once
 		return s.again(ctx, s.DB, guardianID, r.Key)
@@ -168,7 +177,7 @@ func (s *Store) submit(ctx context.Context, tx db.Tx, guardianID uuid.UUID, r Re
 	if err := s.Households.Right(ctx, tx, guardianID, r.ChildID, household.RightRegister, today); err != nil {
 		return reg, f, false, err
 	}
-	if err := lockChild(ctx, tx, r.ChildID); err != nil {
+	if err := s.lockFamily(ctx, tx, guardianID, r); err != nil {
 		return reg, f, false, err
 	}
 	if reg, err = s.again(ctx, tx, guardianID, r.Key); err == nil || !problem.Is(err, problem.KindNotFound) {
@@ -202,11 +211,11 @@ func (s *Store) insert(ctx context.Context, tx db.Tx, guardianID uuid.UUID, r Re
 	if err != nil {
 		return Registration{}, err
 	}
-	lines, err := price(ctx, tx, f, v)
+	p, err := s.price(ctx, tx, guardianID, r, f, v, true)
 	if err != nil {
 		return Registration{}, err
 	}
-	frozen, err := detail(lines)
+	frozen, err := detail(p.lines)
 	if err != nil {
 		return Registration{}, err
 	}
@@ -217,14 +226,14 @@ func (s *Store) insert(ctx context.Context, tx db.Tx, guardianID uuid.UUID, r Re
 	var id uuid.UUID
 	err = tx.QueryRow(ctx, `
 		INSERT INTO registration (submission_key, child_id, camp_id, ticket_id, registrant_id, payer_id, debtor_id, state, state_since,
-		  price_cents, price_detail, stop_out_id, stop_back_id, without_bus, remark, derogation, created_at, updated_at)
+		  price_cents, price_detail, price_facts, stop_out_id, stop_back_id, without_bus, remark, derogation, created_at, updated_at)
 		VALUES (@key, @child, @camp, @ticket, @guardian, @guardian, @guardian, 'submitted', @now,
-		  @price, @detail, @stop_out, @stop_back, @without_bus, @remark, @derogation, @now, @now)
+		  @price, @detail, @facts, @stop_out, @stop_back, @without_bus, @remark, @derogation, @now, @now)
 		RETURNING id`,
 		pgx.NamedArgs{
 			"key": r.Key, "child": r.ChildID, "camp": r.CampID, "ticket": ticketID, "guardian": guardianID, "now": s.Now(),
-			"price": total(lines), "detail": frozen, "stop_out": r.StopOutID, "stop_back": r.StopBackID, "without_bus": r.WithoutBus,
-			"remark": r.Remark, "derogation": r.Derogation,
+			"price": p.total(), "detail": frozen, "facts": p.facts,
+			"stop_out": r.StopOutID, "stop_back": r.StopBackID, "without_bus": r.WithoutBus, "remark": r.Remark, "derogation": r.Derogation,
 		}).Scan(&id)
 	if err != nil {
 		return Registration{}, fmt.Errorf("storing a registration: %w", err)
@@ -236,6 +245,11 @@ func (s *Store) insert(ctx context.Context, tx db.Tx, guardianID uuid.UUID, r Re
 		pgx.NamedArgs{"id": id, "options": r.OptionIDs})
 	if err != nil {
 		return Registration{}, fmt.Errorf("storing the options of registration %s: %w", id, err)
+	}
+	if p.facts.Voucher != nil {
+		if err := tariff.Use(ctx, tx, p.facts.Voucher.ID, id, s.Now()); err != nil {
+			return Registration{}, err
+		}
 	}
 	reg, err := one(ctx, tx, `id = @id`, pgx.NamedArgs{"id": id})
 	if err != nil {
@@ -303,24 +317,20 @@ func (s *Store) hold(ctx context.Context, tx db.Tx, r *Registration, f Facts) (b
 
 // dropBus takes the bus off a registration whose family goes without it, price included.
 func (s *Store) dropBus(ctx context.Context, tx db.Tx, r *Registration, f Facts, v wish) error {
-	lines, err := price(ctx, tx, f, wish{options: v.options})
-	if err != nil {
-		return err
-	}
-	frozen, err := detail(lines)
+	p, err := s.reprice(ctx, tx, r, f, wish{options: v.options})
 	if err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, `
 		UPDATE registration
-		SET stop_out_id = NULL, stop_back_id = NULL, price_cents = @price, price_detail = @detail, version = version + 1
+		SET stop_out_id = NULL, stop_back_id = NULL, version = version + 1
 		WHERE id = @id`,
-		pgx.NamedArgs{"id": r.ID, "price": total(lines), "detail": frozen})
+		pgx.NamedArgs{"id": r.ID})
 	if err != nil {
 		return fmt.Errorf("taking the bus off registration %s: %w", r.ID, err)
 	}
-	r.StopOutID, r.StopBackID, r.PriceCents, r.PriceDetail = nil, nil, total(lines), lines
-	return nil
+	r.StopOutID, r.StopBackID = nil, nil
+	return s.freeze(ctx, tx, r, p)
 }
 
 // accept leads a registration whose places are held to where the camp's way of deciding puts it. A family that asks

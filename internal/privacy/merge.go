@@ -166,6 +166,10 @@ func (s *Store) mergeChildren(ctx context.Context, tx db.Tx, survivor, other uui
 		WHERE child_id = @other
 		  AND NOT EXISTS (SELECT 1 FROM child_address WHERE child_id = @survivor)`,
 		`
+		UPDATE accorded_tariff
+		SET child_id = @survivor
+		WHERE child_id = @other`,
+		`
 		UPDATE family_code
 		SET child_ids = CASE
 		  WHEN @survivor = ANY(child_ids) THEN array_remove(child_ids, @other)
@@ -333,6 +337,32 @@ func (s *Store) mergeGuardians(ctx context.Context, tx db.Tx, survivor, other uu
 			FROM guardian_member AS mine
 			WHERE mine.guardian_id = @survivor
 			  AND mine.account_id = o.account_id
+		  )`,
+		`
+		UPDATE guardian_audience AS o
+		SET guardian_id = @survivor
+		WHERE o.guardian_id = @other
+		  AND NOT (o.ended_at IS NULL AND EXISTS (
+			SELECT 1
+			FROM guardian_audience AS mine
+			WHERE mine.guardian_id = @survivor
+			  AND mine.audience = o.audience
+			  AND mine.ended_at IS NULL
+		  ))`,
+		// What was accorded to a family whose only adult this was goes with the adult.
+		`
+		UPDATE accorded_tariff AS a
+		SET household_id = mine.household_id
+		FROM guardian AS mine, guardian AS o
+		WHERE mine.id = @survivor
+		  AND o.id = @other
+		  AND a.household_id = o.household_id
+		  AND NOT EXISTS (
+			SELECT 1
+			FROM guardian AS rest
+			WHERE rest.household_id = o.household_id
+			  AND rest.id NOT IN (mine.id, o.id)
+			  AND rest.merged_into IS NULL
 		  )`,
 		// Open codes name who gives them; a paper letter to the double has done its work.
 		`

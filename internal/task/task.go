@@ -32,6 +32,7 @@ const (
 	RefundDue     = "refund_due"     // a registration ended and money of the family is here
 	CancelAsked   = "cancel_asked"   // a guardian asks to cancel what someone has paid
 	BusAsked      = "bus_asked"      // a guardian who neither registered nor pays asks for another bus
+	SiblingLeft   = "sibling_left"   // a child left, and the regulation takes the reduction of another with it
 	PaymentUnsure = "payment_unsure" // the provider does not know a payment that we asked for
 )
 

@@ -16,7 +16,7 @@ import (
 // Lines returns every line with its stops in order, by name.
 func Lines(ctx context.Context, q db.Querier) ([]Line, error) {
 	rows, err := q.Query(ctx, `
-		SELECT id, name, seats, cents, operator, phone
+		SELECT id, name, seats, cents, unit, operator, phone
 		FROM bus_line
 		ORDER BY name, id`)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"ribambelle/internal/db"
 	"ribambelle/internal/place"
 	"ribambelle/internal/problem"
+	"ribambelle/internal/tariff"
 )
 
 // The two directions of a trip.
@@ -27,7 +28,8 @@ type Line struct {
 	ID       uuid.UUID
 	Name     string
 	Seats    int         // seats for children, the driver and leaders apart
-	Cents    civil.Cents // price of one direction for a whole camp
+	Cents    civil.Cents // price of one direction, for what Unit says
+	Unit     tariff.Unit // the whole camp, or each day; "" is the camp
 	Operator string
 	Phone    string // E.164
 	Stops    []Stop
@@ -63,6 +65,9 @@ func (l Line) validate() error {
 	if l.Cents < 0 || l.Cents > 100_000 {
 		f.Add("price", "camp.price_out_of_range")
 	}
+	if l.Unit != tariff.PerCamp && l.Unit != tariff.PerDay {
+		f.Add("unit", "form.required")
+	}
 	if len(l.Stops) == 0 {
 		f.Add("stops", "transport.no_stop")
 	}
@@ -77,15 +82,18 @@ func (l Line) validate() error {
 
 // AddLine stores a line with its stops in the given order and returns it with ids; Invalid with every faulty field.
 func (s *Store) AddLine(ctx context.Context, actor audit.Actor, l Line) (Line, error) {
+	if l.Unit == "" {
+		l.Unit = tariff.PerCamp
+	}
 	if err := l.validate(); err != nil {
 		return l, err
 	}
 	err := s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		err := tx.QueryRow(ctx, `
-			INSERT INTO bus_line (name, seats, cents, operator, phone)
-			VALUES (@name, @seats, @cents, @operator, @phone)
+			INSERT INTO bus_line (name, seats, cents, unit, operator, phone)
+			VALUES (@name, @seats, @cents, @unit, @operator, @phone)
 			RETURNING id`,
-			pgx.NamedArgs{"name": l.Name, "seats": l.Seats, "cents": l.Cents, "operator": l.Operator, "phone": l.Phone}).Scan(&l.ID)
+			pgx.NamedArgs{"name": l.Name, "seats": l.Seats, "cents": l.Cents, "unit": l.Unit, "operator": l.Operator, "phone": l.Phone}).Scan(&l.ID)
 		if err != nil {
 			return fmt.Errorf("adding a bus line: %w", err)
 		}
@@ -206,7 +214,7 @@ func PruneTrips(ctx context.Context, tx db.Tx, campID uuid.UUID) error {
 // LinesOf returns the lines that serve a camp, with their stops in order.
 func LinesOf(ctx context.Context, q db.Querier, campID uuid.UUID) ([]Line, error) {
 	rows, err := q.Query(ctx, `
-		SELECT l.id, l.name, l.seats, l.cents, l.operator, l.phone
+		SELECT l.id, l.name, l.seats, l.cents, l.unit, l.operator, l.phone
 		FROM camp_line cl
 		JOIN bus_line l ON l.id = cl.line_id
 		WHERE cl.camp_id = @camp
