@@ -105,7 +105,23 @@ func TestInvoiceLabels(t *testing.T) {
 		"price.bus_out":  {"Place du Marché"},
 		"price.bus_back": {"Place du Marché"},
 		"price.option":   {"Repas chaud"},
-		"ledger.rest":    nil,
+
+		"price.camp_for":          {"Cirque", "Habitants"},
+		"price.camp_times":        {"Cirque", "4"},
+		"price.camp_for_times":    {"Cirque", "Habitants", "4"},
+		"price.formula_for":       {"Cirque", "Demi-journée", "Habitants"},
+		"price.formula_times":     {"Cirque", "Demi-journée", "4"},
+		"price.formula_for_times": {"Cirque", "Demi-journée", "Habitants", "4"},
+		"price.bus_out_times":     {"Place du Marché", "4"},
+		"price.bus_back_times":    {"Place du Marché", "4"},
+		"price.option_times":      {"Repas chaud", "4"},
+		"price.sibling_rank":      {"2"},
+		"price.sibling_each":      {"3"},
+		"price.accorded":          nil,
+		"price.voucher":           {"Rentrée"},
+		"price.reductions":        nil,
+
+		"ledger.rest": nil,
 	}
 	for _, key := range d.loc.Keys() {
 		if _, known := used[key]; !known && strings.HasPrefix(key, "price.") {

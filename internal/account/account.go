@@ -32,10 +32,11 @@ const (
 	RoleCoordinator   = "coordinator"
 	RoleOrganiser     = "organiser"
 	RoleAdministrator = "administrator"
+	RoleSocial        = "social" // sees and grants accorded tariffs and covers
 )
 
 // Roles lists every role in the order in which screens show them.
-var Roles = []string{RoleAgent, RoleFinance, RoleLeader, RoleCoordinator, RoleOrganiser, RoleAdministrator}
+var Roles = []string{RoleAgent, RoleFinance, RoleLeader, RoleCoordinator, RoleOrganiser, RoleAdministrator, RoleSocial}
 
 // Locales are the languages in which an account can be written to.
 var Locales = []string{"fr", "nl", "de", "en"}
