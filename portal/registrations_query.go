@@ -57,6 +57,7 @@ type step struct {
 	At             time.Time
 	Actor          string // you, family, service or program
 	Reason         string
+	Topic          string // "bus_refused", or "" for a change of state or of stops
 }
 
 // myRegistrations returns the registrations of the children whom a guardian may see, or one of them; those that the
@@ -147,7 +148,8 @@ func (s *server) timelines(ctx context.Context, g parent, list []myRegistration)
 		    WHEN e.actor_id = @account THEN 'you'
 		    WHEN a.id IS NULL OR cardinality(a.roles) = 0 THEN 'family'
 		    ELSE 'service'
-		  END AS actor
+		  END AS actor,
+		  e.topic
 		FROM registration_event e
 		LEFT JOIN account a ON a.id = CASE e.actor_kind WHEN 'account' THEN e.actor_id::uuid END
 		WHERE e.registration_id = ANY(@ids)

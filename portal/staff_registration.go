@@ -119,10 +119,16 @@ type staffEvent struct {
 	ActorID   string
 	ActorName string // of an account, else ""
 	Reason    string
+	Topic     string // "bus_refused", or "" for a change of state or of stops
 }
 
 // BusChanged reports whether the line tells of other stops: it leads from a state to itself.
-func (e staffEvent) BusChanged() bool { return e.FromState != nil && *e.FromState == e.ToState }
+func (e staffEvent) BusChanged() bool {
+	return e.FromState != nil && *e.FromState == e.ToState && e.Topic == ""
+}
+
+// BusRefused reports whether the line tells that the stops stay, though others were asked for.
+func (e staffEvent) BusRefused() bool { return e.Topic == "bus_refused" }
 
 // staffRegistration shows one registration.
 func (s *server) staffRegistration(w http.ResponseWriter, r *http.Request) error {
@@ -322,7 +328,7 @@ func (m *staffMoney) fill(price []enrol.PriceLine) {
 
 func (s *server) staffTimeline(ctx context.Context, id uuid.UUID) ([]staffEvent, error) {
 	rows, err := s.DB.Query(ctx, `
-		SELECT e.from_state, e.to_state, e.at, e.actor_kind, e.actor_id, COALESCE(a.name, '') AS actor_name, e.reason
+		SELECT e.from_state, e.to_state, e.at, e.actor_kind, e.actor_id, COALESCE(a.name, '') AS actor_name, e.reason, e.topic
 		FROM registration_event e
 		LEFT JOIN account a ON a.id = CASE e.actor_kind WHEN 'account' THEN e.actor_id::uuid END
 		WHERE e.registration_id = @id

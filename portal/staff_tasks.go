@@ -19,9 +19,10 @@ import (
 // staffTasksPage is what a person must decide.
 type staffTasksPage struct {
 	staffPage
-	Tasks  []taskRow
-	CanEnd bool
-	Odoo   bool // only what Odoo refuses or changed
+	Tasks     []taskRow
+	CanEnd    bool
+	CanDecide bool
+	Odoo      bool // only what Odoo refuses or changed
 }
 
 // taskRow is one open matter with what it is about.
@@ -55,6 +56,9 @@ func (t taskRow) URL() string {
 	}
 	return ""
 }
+
+// BusAsked reports whether a family asks for other stops: the answer is one tap.
+func (t taskRow) BusAsked() bool { return t.Kind == task.BusAsked }
 
 // Label is the message key of what to do.
 func (t taskRow) Label() string { return "task." + t.Kind }
@@ -93,7 +97,7 @@ func (s *server) staffTasks(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := &staffTasksPage{staffPage: base, CanEnd: s.can(r, mayCash), Odoo: form.Query(r).Text("kind") == "odoo"}
+	p := &staffTasksPage{staffPage: base, CanEnd: s.can(r, mayCash), CanDecide: s.can(r, mayDecide), Odoo: form.Query(r).Text("kind") == "odoo"}
 	if p.Tasks, err = s.tasksOf(r.Context(), `(NOT @odoo OR t.kind LIKE 'odoo\_%')`, pgx.NamedArgs{"odoo": p.Odoo}); err != nil {
 		return err
 	}

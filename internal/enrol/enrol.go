@@ -133,14 +133,19 @@ func (s *Store) move(ctx context.Context, tx db.Tx, r *Registration, next State,
 
 // note appends to the history of a registration and enqueues who must be told.
 func (s *Store) note(ctx context.Context, tx db.Tx, r *Registration, from *State, actor audit.Actor, reason string) error {
+	return s.noteAbout(ctx, tx, r, from, actor, reason, "")
+}
+
+// noteAbout is note for a line that says something else than a change of state or of stops.
+func (s *Store) noteAbout(ctx context.Context, tx db.Tx, r *Registration, from *State, actor audit.Actor, reason, topic string) error {
 	var event int64
 	err := tx.QueryRow(ctx, `
-		INSERT INTO registration_event (registration_id, from_state, to_state, at, actor_kind, actor_id, reason)
-		VALUES (@registration, @from, @to, @at, @actor_kind, @actor_id, @reason)
+		INSERT INTO registration_event (registration_id, from_state, to_state, at, actor_kind, actor_id, reason, topic)
+		VALUES (@registration, @from, @to, @at, @actor_kind, @actor_id, @reason, @topic)
 		RETURNING id`,
 		pgx.NamedArgs{
 			"registration": r.ID, "from": from, "to": r.State, "at": s.Now(),
-			"actor_kind": actor.Kind, "actor_id": actor.ID, "reason": reason,
+			"actor_kind": actor.Kind, "actor_id": actor.ID, "reason": reason, "topic": topic,
 		}).Scan(&event)
 	if err != nil {
 		return fmt.Errorf("keeping the history of registration %s: %w", r.ID, err)

@@ -24,6 +24,7 @@ const (
 	templateAccount      = "account_" // and the purpose of the code
 	templateRegistration = "registration_"
 	templateBus          = templateRegistration + "bus_changed"
+	templateBusRefused   = templateRegistration + "bus_refused"
 	templateInvoice      = "invoice"
 	templateConsent      = "consent_asked"
 	templateCancelAsked  = "cancel_asked"
@@ -112,6 +113,9 @@ func (s *Store) registrationChanged(ctx context.Context, eventID int64) error {
 		if err != nil {
 			return err
 		}
+		if e.busRefused() {
+			return s.busRefused(ctx, tx, eventID, e)
+		}
 		if e.Outdated || !slices.Contains(told, e.ToState) && !e.busChanged() {
 			return nil
 		}
@@ -136,6 +140,32 @@ func (s *Store) registrationChanged(ctx context.Context, eventID int64) error {
 		}
 		return s.put(ctx, tx, template, fmt.Sprint(eventID), e.At, at, recipients...)
 	})
+}
+
+// busRefused keeps the messages of a refused wish for other stops: to who asked last, who registered and who pays.
+func (s *Store) busRefused(ctx context.Context, tx db.Tx, eventID int64, e event) error {
+	rows, err := tx.Query(ctx, `
+		SELECT 'guardian:' || (detail ->> 'guardian')
+		FROM audit
+		WHERE subject_kind = 'registration'
+		  AND subject_id = @id
+		  AND action = 'registration.bus_asked'
+		ORDER BY id DESC
+		LIMIT 1`,
+		pgx.NamedArgs{"id": e.RegistrationID.String()})
+	if err != nil {
+		return fmt.Errorf("reading who asked for another bus: %w", err)
+	}
+	recipients, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("reading who asked for another bus: %w", err)
+	}
+	for _, id := range []uuid.UUID{e.RegistrantID, e.PayerID} {
+		if to := toGuardian(id); !slices.Contains(recipients, to) {
+			recipients = append(recipients, to)
+		}
+	}
+	return s.put(ctx, tx, templateBusRefused, fmt.Sprint(eventID), e.At, nil, recipients...)
 }
 
 // listeners returns the guardians who receive messages about a child today, except some.

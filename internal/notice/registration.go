@@ -35,21 +35,26 @@ type event struct {
 	ActorKind      string
 	ActorID        string
 	Reason         string
+	Topic          string // "bus_refused", or "" for a change of state or of stops
 	Outdated       bool // a newer line follows that says more: for a change of bus any, else one that changes the state
 }
 
 // busChanged reports whether the line tells of other stops: it leads from a state to itself.
-func (e event) busChanged() bool { return e.FromState == e.ToState }
+func (e event) busChanged() bool { return e.FromState == e.ToState && e.Topic == "" }
+
+// busRefused reports whether the line tells that the stops stay, though others were asked for.
+func (e event) busRefused() bool { return e.Topic == "bus_refused" }
 
 func readEvent(ctx context.Context, q db.Querier, id int64) (event, error) {
 	rows, err := q.Query(ctx, `
 		SELECT e.registration_id, r.registrant_id, r.payer_id, r.child_id, coalesce(e.from_state, '') AS from_state, e.to_state, e.at,
-		  e.actor_kind, e.actor_id, e.reason,
-		  EXISTS (
+		  e.actor_kind, e.actor_id, e.reason, e.topic,
+		  e.topic = '' AND EXISTS (
 			SELECT 1
 			FROM registration_event AS newer
 			WHERE newer.registration_id = e.registration_id
 			  AND newer.id > e.id
+			  AND newer.topic = ''
 			  AND (newer.from_state IS DISTINCT FROM newer.to_state OR e.from_state = e.to_state)
 		  ) AS outdated
 		FROM registration_event AS e
@@ -163,11 +168,17 @@ func (p place) practical(loc *locale.Locale) []mail.Fact {
 			add(loc.DayOfYear(s.Day), loc.T("notice.hours", loc.Minutes(s.Starts), loc.Minutes(s.Ends)))
 		}
 	}
+	return append(facts, p.stops(loc)...)
+}
+
+// stops are the facts about the bus, none without.
+func (p place) stops(loc *locale.Locale) []mail.Fact {
+	var facts []mail.Fact
 	if p.OutAt != nil {
-		add(loc.T("notice.fact.bus_out"), loc.T("notice.stop", p.StopOut, loc.Minutes(*p.OutAt)))
+		facts = append(facts, mail.Fact{Label: loc.T("notice.fact.bus_out"), Value: loc.T("notice.stop", p.StopOut, loc.Minutes(*p.OutAt))})
 	}
 	if p.BackAt != nil {
-		add(loc.T("notice.fact.bus_back"), loc.T("notice.stop", p.StopBack, loc.Minutes(*p.BackAt)))
+		facts = append(facts, mail.Fact{Label: loc.T("notice.fact.bus_back"), Value: loc.T("notice.stop", p.StopBack, loc.Minutes(*p.BackAt))})
 	}
 	return facts
 }
@@ -204,7 +215,7 @@ func (s *Store) registrationLetter(ctx context.Context, tx db.Tx, m message, to 
 	}
 	payer, own := to.GuardianID == p.PayerID, to.GuardianID == p.PayerID || to.GuardianID == p.RegistrantID
 	right := household.RightMessages
-	if own {
+	if own || e.busRefused() { // who asked is told too
 		right = household.RightSee
 	}
 	if err := s.mayHear(ctx, tx, to.GuardianID, p.ChildID, right); err != nil {
@@ -213,6 +224,10 @@ func (s *Store) registrationLetter(ctx context.Context, tx db.Tx, m message, to 
 	l := letter{key: m.Template, args: p.args(loc), facts: p.facts(loc), button: pathRegistration(p.ID)}
 	exit := e.ToState.Info().Exit
 	switch {
+	case e.busRefused():
+		l.facts = append(l.facts, p.stops(loc)...)
+		l.facts = append(l.facts, mail.Fact{Label: loc.T("notice.fact.reason"), Value: e.Reason})
+		return l, nil
 	case e.busChanged():
 		l.args[3] = loc.Day(p.First) // from which day
 		l.facts = append(l.facts, p.practical(loc)...)

@@ -1,5 +1,5 @@
--- Accounts that rest on a mobile number, codes that are mailed or handed over at the counter, who signed in when, and
--- on what a school level was seen.
+-- Accounts that rest on a mobile number, codes that are mailed or handed over at the counter, who signed in when, on
+-- what a school level was seen, and what a line of a registration's history says beside a change of state.
 
 -- +goose Up
 ALTER TABLE account
@@ -28,7 +28,12 @@ ALTER TABLE child_level
   ADD COLUMN proof text NOT NULL DEFAULT '', -- the document that staff saw
   ADD COLUMN seen_on date;                   -- when
 
+ALTER TABLE registration_event
+  ADD COLUMN topic text NOT NULL DEFAULT '' CONSTRAINT registration_event_topic CHECK (topic IN ('', 'bus_refused'));
+
 -- +goose Down
+ALTER TABLE registration_event
+  DROP COLUMN topic;
 ALTER TABLE child_level
   DROP COLUMN proof,
   DROP COLUMN seen_on;
