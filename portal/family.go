@@ -118,5 +118,7 @@ func (s *server) parentRoutes() []route {
 		{get, space + "factures", anyone, s.invoices},
 		{get, space + "factures/" + idPart, anyone, s.invoiceShow},
 		{get, space + "factures/" + idPart + ".pdf", anyone, s.invoicePDF},
+		{get, space + "notes-de-credit/" + idPart, anyone, s.creditShow},
+		{get, space + "notes-de-credit/" + idPart + ".pdf", anyone, s.creditPDF},
 	}
 }

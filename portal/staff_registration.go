@@ -261,7 +261,8 @@ func (s *server) staffMoneyOf(ctx context.Context, r enrol.Registration) (*staff
 	}
 	m.fill(r.PriceDetail)
 	err = s.DB.QueryRow(ctx, `
-		SELECT (SELECT id FROM invoice WHERE due_id = @due), COALESCE((SELECT content->>'Number' FROM invoice WHERE due_id = @due), '')`,
+		SELECT (SELECT id FROM invoice WHERE due_id = @due ORDER BY year DESC, number DESC LIMIT 1),
+		  COALESCE((SELECT content->>'Number' FROM invoice WHERE due_id = @due ORDER BY year DESC, number DESC LIMIT 1), '')`,
 		pgx.NamedArgs{"due": d.ID}).Scan(&m.InvoiceID, &m.InvoiceNumber)
 	if err != nil {
 		return nil, fmt.Errorf("reading the invoice of due %s: %w", d.ID, err)

@@ -12,9 +12,12 @@ import (
 
 	"ribambelle/internal/camp"
 	"ribambelle/internal/db"
+	"ribambelle/internal/ledger"
+	"ribambelle/internal/locale"
 	"ribambelle/internal/notice"
 	"ribambelle/internal/problem"
 	"ribambelle/portal/form"
+	"ribambelle/reports"
 )
 
 // staffSettingsPage is what the commune says of itself, and its reminders.
@@ -33,7 +36,44 @@ type settingGroup struct {
 	Keys  []settingField
 }
 
-type settingField struct{ Name, Label, Hint string }
+type settingField struct {
+	Name, Label, Hint string
+	Kind              string // of input, "" for one line
+	Choices           []choice
+}
+
+// settingChoices are the settings that take one of a few values, the default first. A value is told by the key
+// "setting.<name>.<value>", a language by its own name.
+var settingChoices = map[string][]string{
+	"commune.language": locale.Languages,
+	"invoice.name":     {ledger.CalledInvoice, ledger.CalledInvitation},
+	"invoice.when":     {"confirmed", "charged"},
+}
+
+// longSettings are texts that are printed as they stand.
+var longSettings = []string{"invoice.appeal", "invoice.late", "invoice.privacy"}
+
+func (s *server) settingField(l *locale.Locale, key string) settingField {
+	f := settingField{Name: key, Label: l.T("setting." + key)}
+	if hint := "setting." + key + ".hint"; l.Has(hint) {
+		f.Hint = l.T(hint)
+	}
+	if slices.Contains(longSettings, key) {
+		f.Kind = "textarea"
+	}
+	for _, value := range settingChoices[key] {
+		f.Kind = "select"
+		text := l.T("setting." + key + "." + value)
+		switch key {
+		case "commune.language":
+			text = locale.For(value).T("doc.own_name")
+		case "invoice.name":
+			text = reports.InvoiceTitle(l, ledger.InvoiceContent{Called: value})
+		}
+		f.Choices = append(f.Choices, choice{Value: value, Text: text})
+	}
+	return f
+}
 
 // settingKeys is a part of the form by its keys.
 type settingKeys struct {
@@ -45,6 +85,7 @@ type settingKeys struct {
 var settingGroups = []settingKeys{
 	{"staff.settings.group_commune", []string{"commune.name", "commune.street", "commune.city", "commune.email", "commune.phone", "commune.postcodes", "commune.dpo"}},
 	{"staff.settings.group_money", []string{"commune.bce", "commune.iban", "commune.bic", "commune.vat", "invoice.prefix", "payment.epc_plus", "cash.no_desk", "sepa.version"}},
+	{"staff.settings.group_papers", []string{"invoice.name", "invoice.when", "commune.language", "credit.prefix", "invoice.appeal", "invoice.late", "invoice.privacy"}},
 	{"staff.settings.group_odoo", []string{"odoo.levels", "odoo.themes", "odoo.ages", "odoo.mail"}},
 	{"staff.settings.group_mail", []string{"mail.reply_to"}},
 }
@@ -105,11 +146,7 @@ func (s *server) settingsPage(r *http.Request) (*staffSettingsPage, error) {
 	for _, g := range groupsOfSettings() {
 		group := settingGroup{Title: p.L.T(g.title)}
 		for _, key := range g.keys {
-			field := settingField{Name: key, Label: p.known("setting.", key)}
-			if hint := "setting." + key + ".hint"; p.L.Has(hint) {
-				field.Hint = p.L.T(hint)
-			}
-			group.Keys = append(group.Keys, field)
+			group.Keys = append(group.Keys, s.settingField(p.L, key))
 			p.Form.Set(key, values[key])
 		}
 		p.Groups = append(p.Groups, group)
@@ -152,11 +189,14 @@ func (s *server) staffSettingsSave(w http.ResponseWriter, r *http.Request) error
 	err = s.DB.InTx(r.Context(), func(ctx context.Context, tx db.Tx) error {
 		for _, key := range camp.SettingNames() {
 			value := f.Text(key)
-			if value == before[key] {
+			if _, sent := f.Values()[key]; !sent || value == before[key] { // what a page did not ask stays
 				continue
 			}
 			if len(value) > 500 {
 				f.Add(key, "form.too_long")
+			}
+			if choices := settingChoices[key]; choices != nil && !slices.Contains(choices, value) {
+				f.Add(key, "staff.settings.choice_unknown")
 			}
 			if !f.OK() {
 				continue

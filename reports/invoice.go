@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"ribambelle/internal/audit"
+	"ribambelle/internal/civil"
 	"ribambelle/internal/ledger"
 	"ribambelle/internal/locale"
 	"ribambelle/internal/problem"
@@ -20,15 +21,24 @@ import (
 // ContentPDF is the media type of a PDF document.
 const ContentPDF = "application/pdf"
 
-// InvoicePDF draws an invoice from its frozen content alone: the same invoice gives the same bytes, whenever it is
-// drawn. The content is also what the page of the invoice shows, which screen readers read better than an untagged PDF.
-func InvoicePDF(inv ledger.Invoice) ([]byte, error) {
-	d := &invoiceDrawing{p: newPDF(), c: inv.Content, loc: locale.For("fr")}
-	at := inv.IssuedAt.UTC().Truncate(time.Second)
+// InvoicePDF draws an invoice from its frozen content alone, in the language it was issued in: the same invoice gives
+// the same bytes, whenever it is drawn. The content is also what the page of the invoice shows, which screen readers
+// read better than an untagged PDF.
+func InvoicePDF(inv ledger.Invoice) ([]byte, error) { return documentPDF(inv.Content, inv.IssuedAt) }
+
+// CreditNotePDF draws a credit note as InvoicePDF draws an invoice.
+func CreditNotePDF(note ledger.CreditNote) ([]byte, error) {
+	return documentPDF(note.Content, note.IssuedAt)
+}
+
+func documentPDF(c ledger.InvoiceContent, issued time.Time) ([]byte, error) {
+	d := &invoiceDrawing{p: newPDF(), c: c, loc: locale.For(c.Lang)}
+	at := issued.UTC().Truncate(time.Second)
+	d.p.SetLang(d.loc.Lang() + "-BE")
 	d.p.SetCreationDate(at)
 	d.p.SetModificationDate(at)
-	d.p.SetTitle(inked(d.loc.T("reports.invoice.title_number", d.c.Number)), true)
-	d.p.SetAuthor(inked(d.c.Commune.Name), true)
+	d.p.SetTitle(inked(d.title()+" "+c.Number), true)
+	d.p.SetAuthor(inked(c.Commune.Name), true)
 	d.p.SetCreator("Ribambelle", true)
 	d.p.SetFooterFunc(d.footer)
 	d.p.AddPage()
@@ -36,12 +46,26 @@ func InvoicePDF(inv ledger.Invoice) ([]byte, error) {
 	d.about()
 	d.lines()
 	d.settlement()
+	d.legal()
 	var b bytes.Buffer
 	if err := d.p.Output(&b); err != nil {
-		return nil, fmt.Errorf("drawing invoice %s: %w", d.c.Number, err)
+		return nil, fmt.Errorf("drawing document %s: %w", c.Number, err)
 	}
 	return b.Bytes(), nil
 }
+
+// InvoiceTitle is what a document is called: invoice, invitation to pay or credit note, in the language of l.
+func InvoiceTitle(l *locale.Locale, c ledger.InvoiceContent) string {
+	switch {
+	case c.Credits != "":
+		return l.T("reports.invoice.title_credit")
+	case c.Called == ledger.CalledInvitation:
+		return l.T("reports.invoice.title_invitation")
+	}
+	return l.T("reports.invoice.title")
+}
+
+func (d *invoiceDrawing) title() string { return InvoiceTitle(d.loc, d.c) }
 
 // Invoice returns the document of an invoice, drawn at the first call and the same bytes ever after; the caller has
 // checked who asks. problem.KindNotFound without the invoice.
@@ -66,15 +90,44 @@ func (s *Store) Invoice(ctx context.Context, id uuid.UUID, actor audit.Actor) (F
 	return f, audit.Record(ctx, s.DB, actor, "invoice.drawn", "invoice", id.String(), map[string]any{"bytes": len(f.Body)})
 }
 
+// CreditNote returns the document of a credit note as Invoice returns that of an invoice.
+func (s *Store) CreditNote(ctx context.Context, id uuid.UUID, actor audit.Actor) (File, error) {
+	documents := ledger.New(s.DB, s.Now)
+	note, err := documents.CreditNote(ctx, id)
+	if err != nil {
+		return File{}, err
+	}
+	f := File{Name: CreditNoteFileName(note), ContentType: ContentPDF}
+	f.Body, err = documents.CreditNoteFile(ctx, id)
+	if !problem.Is(err, problem.KindNotFound) {
+		return f, err
+	}
+	drawn, err := CreditNotePDF(note)
+	if err != nil {
+		return File{}, err
+	}
+	if f.Body, err = documents.KeepCreditNoteFile(ctx, id, drawn); err != nil {
+		return File{}, err
+	}
+	return f, audit.Record(ctx, s.DB, actor, "credit_note.drawn", "credit_note", id.String(), map[string]any{"bytes": len(f.Body)})
+}
+
 // InvoiceFileName returns the name under which an invoice is handed out: "facture-F-2026-00012.pdf".
-func InvoiceFileName(inv ledger.Invoice) string {
-	number := strings.Map(func(r rune) rune {
+func InvoiceFileName(inv ledger.Invoice) string { return "facture-" + fileWord(inv.Content.Number) + ".pdf" }
+
+// CreditNoteFileName returns the name under which a credit note is handed out: "note-de-credit-NC-2026-00003.pdf".
+func CreditNoteFileName(note ledger.CreditNote) string {
+	return "note-de-credit-" + fileWord(note.Content.Number) + ".pdf"
+}
+
+// fileWord keeps of s what may stand in every file name and header.
+func fileWord(s string) string {
+	return strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r == '-' {
 			return r
 		}
 		return '-'
-	}, inv.Content.Number)
-	return "facture-" + number + ".pdf"
+	}, s)
 }
 
 type invoiceDrawing struct {
@@ -91,6 +144,7 @@ const (
 	addressTop    = 50.0
 	bodyTop       = 92.0
 	amountWidth   = 35.0
+	wordWidth     = 38.0
 	lineHeight    = 5.0
 	tableTextWide = right - left - amountWidth
 )
@@ -131,15 +185,22 @@ func (d *invoiceDrawing) parties() {
 	d.block(left, y+1, 90, c.Commune.Street, c.Commune.City, bce, phone, c.Email)
 
 	d.font("B", 20)
+	if w := d.p.GetStringWidth(inked(d.title())); w > right-addressLeft { // « Zahlungsaufforderung »
+		d.font("B", 20*(right-addressLeft)/w)
+	}
 	d.brand()
 	d.p.SetXY(addressLeft, 18)
-	d.p.CellFormat(right-addressLeft, 9, inked(d.loc.T("reports.invoice.title")), "", 0, "L", false, 0, "")
+	d.p.CellFormat(right-addressLeft, 9, inked(d.title()), "", 0, "L", false, 0, "")
 	d.font("", 10)
 	d.ink()
 	d.block(addressLeft, 28, right-addressLeft, d.loc.T("reports.invoice.number", c.Number), d.loc.T("reports.invoice.date", c.IssuedOn))
 
 	d.font("", 11)
-	d.block(addressLeft, addressTop, right-addressLeft, c.Payer.Name, c.Payer.Street, c.Payer.City)
+	var payerBCE string
+	if c.PayerBCE != "" {
+		payerBCE = d.loc.T("reports.invoice.bce", formatBCE(c.PayerBCE))
+	}
+	d.block(addressLeft, addressTop, right-addressLeft, c.Payer.Name, c.Payer.Street, c.Payer.City, payerBCE)
 }
 
 // about says for which child and camp the invoice is.
@@ -150,6 +211,9 @@ func (d *invoiceDrawing) about() {
 		{"reports.invoice.child", c.Child},
 		{"reports.invoice.camp", c.Camp},
 		{"reports.invoice.period", d.period()},
+		{"reports.invoice.reference", c.Reference},
+		{"reports.invoice.credits", d.credits()},
+		{"reports.invoice.reason", label(d.loc, ledger.InvoiceLine{Label: c.Reason})},
 	} {
 		if row[1] == "" {
 			continue
@@ -157,10 +221,10 @@ func (d *invoiceDrawing) about() {
 		d.font("", 10)
 		d.soft()
 		d.p.SetXY(left, y)
-		d.p.CellFormat(25, lineHeight, inked(d.loc.T(row[0])), "", 0, "L", false, 0, "")
+		d.p.CellFormat(wordWidth, lineHeight, inked(d.loc.T(row[0])), "", 0, "L", false, 0, "")
 		d.font("B", 10)
 		d.ink()
-		y = d.block(left+25, y, right-left-25, row[1]) + 1
+		y = d.block(left+wordWidth, y, right-left-wordWidth, row[1]) + 1
 	}
 	d.p.SetY(y + 6)
 }
@@ -176,12 +240,20 @@ func (d *invoiceDrawing) period() string {
 	return period
 }
 
+// credits names the invoice that a credit note takes back.
+func (d *invoiceDrawing) credits() string {
+	if d.c.Credits == "" {
+		return ""
+	}
+	return d.loc.T("reports.invoice.credits_of", d.c.Credits, d.c.CreditsOf)
+}
+
 func (d *invoiceDrawing) lines() {
 	d.tableHead()
 	for _, l := range d.c.Lines {
 		d.font("", 10)
-		label := inked(d.label(l))
-		height := float64(max(1, len(d.p.SplitText(label, tableTextWide-2))))*lineHeight + 3
+		text := inked(label(d.loc, l))
+		height := float64(max(1, len(d.p.SplitText(text, tableTextWide-2))))*lineHeight + 3
 		if d.p.GetY()+height > 297-25 {
 			d.p.AddPage()
 			d.tableHead()
@@ -190,7 +262,7 @@ func (d *invoiceDrawing) lines() {
 		d.ink()
 		y := d.p.GetY()
 		d.p.SetXY(left, y+1.5)
-		d.p.MultiCell(tableTextWide, lineHeight, label, "", "L", false)
+		d.p.MultiCell(tableTextWide, lineHeight, text, "", "L", false)
 		d.p.SetXY(right-amountWidth, y+1.5)
 		d.p.CellFormat(amountWidth, lineHeight, inked(d.loc.Euros(l.Cents)), "", 0, "R", false, 0, "")
 		d.rule(y+height, 0.2, 0xDF, 0xE3, 0xDF)
@@ -200,25 +272,47 @@ func (d *invoiceDrawing) lines() {
 		d.p.AddPage()
 	}
 	y := d.p.GetY() + 2
+	total := "reports.invoice.total"
+	if d.c.Whole != 0 {
+		d.font("", 10)
+		d.ink()
+		y = d.sum(y, 6, d.loc.T("reports.invoice.whole"), d.c.Whole)
+		total = "reports.invoice.part"
+	}
+	if d.c.Credits != "" {
+		total = "reports.invoice.total_credit"
+	}
 	d.font("B", 12)
 	d.ink()
+	y = d.sum(y, 8, d.loc.T(total), d.c.Total)
+	if d.c.Paid > 0 {
+		d.font("", 10)
+		y = d.sum(y, 6, d.loc.T("reports.invoice.paid_part"), -d.c.Paid)
+		d.font("B", 12)
+		y = d.sum(y, 8, d.loc.T("reports.invoice.left"), d.c.Total-d.c.Paid)
+	}
+	d.rule(y+1, 0.6, 0x0F, 0x52, 0x57)
+	d.p.SetY(y + 8)
+}
+
+// sum writes an amount below the table at y and returns the y below it.
+func (d *invoiceDrawing) sum(y, height float64, text string, cents civil.Cents) float64 {
 	d.p.SetXY(left, y)
-	d.p.CellFormat(tableTextWide, 8, inked(d.loc.T("reports.invoice.total")), "", 0, "L", false, 0, "")
-	d.p.CellFormat(amountWidth, 8, inked(d.loc.Euros(d.c.Total)), "", 0, "R", false, 0, "")
-	d.rule(y+9, 0.6, 0x0F, 0x52, 0x57)
-	d.p.SetY(y + 16)
+	d.p.CellFormat(tableTextWide, height, inked(text), "", 0, "L", false, 0, "")
+	d.p.CellFormat(amountWidth, height, inked(d.loc.Euros(cents)), "", 0, "R", false, 0, "")
+	return y + height
 }
 
 // label writes a line for people: its message filled with its arguments, or the words of a regulation as they stand.
-func (d *invoiceDrawing) label(l ledger.InvoiceLine) string {
-	if !d.loc.Has(l.Label) {
+func label(loc *locale.Locale, l ledger.InvoiceLine) string {
+	if words := loc.T(l.Label); l.Label == "" || words == l.Label {
 		return l.Label
 	}
 	args := make([]any, len(l.Args))
 	for i, a := range l.Args {
 		args[i] = a
 	}
-	return d.loc.T(l.Label, args...)
+	return loc.T(l.Label, args...)
 }
 
 func (d *invoiceDrawing) tableHead() {
@@ -236,35 +330,62 @@ func (d *invoiceDrawing) rule(y, width float64, r, g, b int) {
 	d.p.Line(left, y, right, y)
 }
 
-// settlement says that the invoice is paid, or how to pay it, and the mention about VAT.
+// settlement says that the document is paid, or how and until when to pay it; of a credit note what becomes of the sum.
 func (d *invoiceDrawing) settlement() {
 	y := d.p.GetY()
 	d.ink()
-	if !d.c.PaidOn.IsZero() {
+	switch {
+	case d.c.Credits != "":
+		d.font("", 10)
+		y = d.block(left, y, right-left, d.loc.T("reports.invoice.credit_text"))
+	case !d.c.PaidOn.IsZero():
 		d.font("B", 11)
 		d.p.SetTextColor(0x1F, 0x7A, 0x4D)
 		y = d.block(left, y, right-left, d.loc.T("reports.invoice.paid", d.c.PaidOn))
-	} else {
-		d.font("", 10)
-		y = d.block(left, y, right-left, d.loc.T("reports.invoice.pay"))
-		for _, row := range [][2]string{
-			{"reports.invoice.iban", formatIBAN(d.c.IBAN)},
-			{"reports.invoice.beneficiary", d.c.Commune.Name},
-			{"reports.invoice.communication", d.c.Communication},
-		} {
-			if row[1] == "" {
-				continue
-			}
-			d.font("", 10)
-			d.p.SetXY(left, y+1)
-			d.p.CellFormat(45, lineHeight, inked(d.loc.T(row[0])), "", 0, "L", false, 0, "")
-			d.font("B", 10)
-			y = d.block(left+45, y+1, right-left-45, row[1])
-		}
+	default:
+		y = d.howToPay(y)
 	}
-	d.font("", 9)
+	d.p.SetY(y)
+}
+
+func (d *invoiceDrawing) howToPay(y float64) float64 {
+	d.font("", 10)
+	y = d.block(left, y, right-left, d.loc.T("reports.invoice.pay"))
+	rows := [][2]string{
+		{d.loc.T("reports.invoice.iban"), formatIBAN(d.c.IBAN)},
+		{d.loc.T("reports.invoice.beneficiary"), d.c.Commune.Name},
+		{d.loc.T("reports.invoice.communication"), d.c.Communication},
+		{d.loc.T("reports.invoice.pay_by"), d.loc.Day(d.c.PayBy)},
+	}
+	for _, part := range d.c.Instalments {
+		rows = append(rows, [2]string{d.loc.T("reports.invoice.instalment"), d.loc.T("reports.invoice.instalment_by", part.Cents, part.On)})
+	}
+	for _, row := range rows {
+		if row[1] == "" {
+			continue
+		}
+		d.font("", 10)
+		d.p.SetXY(left, y+1)
+		d.p.CellFormat(wordWidth, lineHeight, inked(row[0]), "", 0, "L", false, 0, "")
+		d.font("B", 10)
+		y = d.block(left+wordWidth, y+1, right-left-wordWidth, row[1])
+	}
+	return y
+}
+
+// legal prints the mention about VAT and the commune's texts, on the next page when they do not fit.
+func (d *invoiceDrawing) legal() {
+	d.font("", 8.5)
 	d.soft()
-	d.block(left, y+6, right-left, d.c.VATMention)
+	d.p.SetY(d.p.GetY() + 6)
+	for _, text := range append([]string{d.c.VATMention}, d.c.Legal...) {
+		if text = inked(text); text == "" {
+			continue
+		}
+		d.p.SetX(left)
+		d.p.MultiCell(right-left, 4.2, text, "", "L", false)
+		d.p.SetY(d.p.GetY() + 1.5)
+	}
 }
 
 func (d *invoiceDrawing) footer() {
@@ -272,7 +393,7 @@ func (d *invoiceDrawing) footer() {
 	d.font("", 8)
 	d.soft()
 	d.p.SetX(left)
-	d.p.CellFormat(130, lineHeight, inked(d.c.Commune.Name+" · "+d.loc.T("reports.invoice.title_number", d.c.Number)), "", 0, "L", false, 0, "")
+	d.p.CellFormat(130, lineHeight, inked(d.c.Commune.Name+" · "+d.title()+" "+d.c.Number), "", 0, "L", false, 0, "")
 	page := inked(d.loc.T("reports.page")) + " " + strconv.Itoa(d.p.PageNo()) + " / "
 	d.p.SetX(right - d.p.GetStringWidth(page+"0")) // the number of pages is put in later
 	d.p.CellFormat(20, lineHeight, page+"{nb}", "", 0, "L", false, 0, "")

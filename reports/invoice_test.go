@@ -98,7 +98,7 @@ func TestInvoicePDF(t *testing.T) {
 // TestInvoiceLabels writes every label that prices and payments use as the families read it, never as its key.
 func TestInvoiceLabels(t *testing.T) {
 	t.Parallel()
-	d := &invoiceDrawing{loc: locale.For("fr")}
+	loc := locale.For("fr")
 	used := map[string][]string{
 		"price.camp":     {"Cirque"},
 		"price.formula":  {"Cirque", "Demi-journée"},
@@ -123,13 +123,13 @@ func TestInvoiceLabels(t *testing.T) {
 
 		"ledger.rest": nil,
 	}
-	for _, key := range d.loc.Keys() {
+	for _, key := range loc.Keys() {
 		if _, known := used[key]; !known && strings.HasPrefix(key, "price.") {
 			t.Errorf("%s is not tried here", key)
 		}
 	}
 	for key, args := range used {
-		got := d.label(ledger.InvoiceLine{Label: key, Args: args})
+		got := label(loc, ledger.InvoiceLine{Label: key, Args: args})
 		if got == key || strings.Contains(got, "%") || strings.Contains(got, "price.") || strings.Contains(got, "ledger.") {
 			t.Errorf("the line %s reads %q", key, got)
 		}
@@ -139,13 +139,13 @@ func TestInvoiceLabels(t *testing.T) {
 			}
 		}
 	}
-	if got, want := d.label(ledger.InvoiceLine{Label: "Réduction de 50 %, article 7"}), "Réduction de 50 %, article 7"; got != want {
+	if got, want := label(loc, ledger.InvoiceLine{Label: "Réduction de 50 %, article 7"}), "Réduction de 50 %, article 7"; got != want {
 		t.Errorf("words of a regulation read %q, want %q", got, want)
 	}
 	// What is drawn is what label says: the key and the words give the same bytes.
 	keyed, plain := invoice(), invoice()
 	keyed.Content.Lines[0] = ledger.InvoiceLine{Label: "price.formula", Args: []string{"Cirque", "Demi-journée"}, Cents: 6000}
-	plain.Content.Lines[0] = ledger.InvoiceLine{Label: d.label(keyed.Content.Lines[0]), Cents: 6000}
+	plain.Content.Lines[0] = ledger.InvoiceLine{Label: label(loc, keyed.Content.Lines[0]), Cents: 6000}
 	a, err1 := InvoicePDF(keyed)
 	b, err2 := InvoicePDF(plain)
 	if err1 != nil || err2 != nil || !bytes.Equal(a, b) {

@@ -126,6 +126,13 @@ var SettingKeys = map[string]string{
 	"cash.no_desk":      "", // "oui" takes notes and coins at the counter without an open desk
 	"sepa.version":      "", // "03" writes transfers as pain.001.001.03, else as .09
 	"payment.epc_plus":  "", // "oui" writes the communication in the transfer's QR code with its +++, else bare
+	"credit.prefix":     "NC",
+	"commune.language":  "fr",        // of its documents: the language of the administration (laws of 18 July 1966)
+	"invoice.name":      "facture",   // or "invitation": what the documents are called
+	"invoice.when":      "confirmed", // or "charged": before the payment
+	"invoice.appeal":    "",          // how to contest, printed as it stands
+	"invoice.late":      "",          // what follows a late payment
+	"invoice.privacy":   "",          // what becomes of the data
 }
 
 // Setting returns a setting of the commune, or its default.

@@ -1,9 +1,7 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -16,10 +14,12 @@ import (
 	"ribambelle/internal/problem"
 )
 
-// InvoiceContent is everything that is printed on an invoice, frozen at issue: the document and its HTML twin draw
-// from it alone.
+// InvoiceContent is everything that is printed on an invoice or a credit note, frozen at issue: the document and its
+// HTML twin draw from it alone.
 type InvoiceContent struct {
 	Number        string
+	Lang          string // of the document, the commune's administrative language; "" on the first ones is French
+	Called        string // how the commune calls its invoices: CalledInvoice, or CalledInvitation
 	IssuedOn      civil.Date
 	Commune       InvoiceParty
 	BCE           string // enterprise number of the commune, 10 digits
@@ -27,17 +27,33 @@ type InvoiceContent struct {
 	Phone         string
 	IBAN          string
 	Payer         InvoiceParty
+	PayerBCE      string // of an organisation that pays
+	Reference     string // what the organisation asked to print
 	Child         string
 	Camp          string
 	FirstDay      civil.Date
 	LastDay       civil.Date
 	Days          int
 	Lines         []InvoiceLine
-	Total         civil.Cents
+	Whole         civil.Cents // sum of the lines when the payer owes a part of it; 0 when Total is that sum
+	Total         civil.Cents // of a credit note what is taken back, positive
+	Paid          civil.Cents // already paid at issue, when not all of it
+	Instalments   []InvoiceInstalment
+	PayBy         civil.Date
 	Communication string // +++ddd/dddd/ddddd+++
 	PaidOn        civil.Date
 	VATMention    string
+	Legal         []string // how to contest, what follows a late payment, what becomes of the data
+	Credits       string   // of a credit note: the number of the invoice that it takes back
+	CreditsOf     civil.Date
+	Reason        string // of a credit note, a message key or words
 }
+
+// How a commune calls what it asks to pay (the setting invoice.name).
+const (
+	CalledInvoice    = "facture"
+	CalledInvitation = "invitation"
+)
 
 // InvoiceParty is a name with a postal address.
 type InvoiceParty struct {
@@ -50,6 +66,12 @@ type InvoiceParty struct {
 type InvoiceLine struct {
 	Label string
 	Args  []string
+	Cents civil.Cents
+}
+
+// InvoiceInstalment is a part of the total with the last day to pay it.
+type InvoiceInstalment struct {
+	On    civil.Date
 	Cents civil.Cents
 }
 
@@ -83,22 +105,30 @@ func NextNumber(ctx context.Context, tx db.Tx, series string, year int) (int, er
 	return n, nil
 }
 
-// Issue numbers and stores the invoice of a due, in the caller's transaction. content.Number is filled here as
-// prefix-year-number. A due has one invoice: issued again, the first one is returned with false.
+// Issue numbers and stores the invoice of a due that has none, in the caller's transaction; else it returns the newest one
+// with false. Papers does the same from the ledger's lines.
 func Issue(ctx context.Context, tx db.Tx, d Due, prefix string, content InvoiceContent, at time.Time) (inv Invoice, issued bool, err error) {
-	if inv, err = oneInvoice(ctx, tx, `due_id = @id`, d.ID); err == nil {
-		return inv, false, nil
-	}
-	if !problem.Is(err, problem.KindNotFound) {
-		return inv, false, err
-	}
-	year := content.IssuedOn.Year
-	n, err := NextNumber(ctx, tx, "invoice", year)
+	there, err := InvoicesOfDue(ctx, tx, d.ID)
 	if err != nil {
 		return inv, false, err
 	}
-	content.Number = fmt.Sprintf("%s-%d-%05d", prefix, year, n)
-	inv = Invoice{Year: year, Number: n, DueID: d.ID, RegistrationID: d.RegistrationID, PayerID: d.PayerID, IssuedAt: at, TotalCents: content.Total, Content: content}
+	if len(there) > 0 {
+		return there[0], false, nil
+	}
+	inv, err = issue(ctx, tx, d, prefix, content, at)
+	return inv, err == nil, err
+}
+
+// issue numbers and stores an invoice of a due, in the caller's transaction. content.Number is filled here as
+// prefix-year-number.
+func issue(ctx context.Context, tx db.Tx, d Due, prefix string, content InvoiceContent, at time.Time) (Invoice, error) {
+	year := content.IssuedOn.Year
+	n, err := NextNumber(ctx, tx, "invoice", year)
+	if err != nil {
+		return Invoice{}, err
+	}
+	content.Number = documentNumber(prefix, year, n)
+	inv := Invoice{Year: year, Number: n, DueID: d.ID, RegistrationID: d.RegistrationID, PayerID: d.PayerID, IssuedAt: at, TotalCents: content.Total, Content: content}
 	err = tx.QueryRow(ctx, `
 		INSERT INTO invoice (year, number, due_id, registration_id, payer_id, issued_at, total_cents, content)
 		VALUES (@year, @number, @due, @registration, @payer, @at, @total, @content)
@@ -108,9 +138,14 @@ func Issue(ctx context.Context, tx db.Tx, d Due, prefix string, content InvoiceC
 			"at": at, "total": content.Total, "content": content,
 		}).Scan(&inv.ID)
 	if err != nil {
-		return inv, false, fmt.Errorf("issuing the invoice of due %s: %w", d.ID, err)
+		return inv, fmt.Errorf("issuing an invoice of due %s: %w", d.ID, err)
 	}
-	return inv, true, nil
+	return inv, nil
+}
+
+// documentNumber writes a number as it is printed and quoted: "F-2026-00012".
+func documentNumber(prefix string, year, n int) string {
+	return fmt.Sprintf("%s-%d-%05d", prefix, year, n)
 }
 
 // Store reads the ledger's documents.
@@ -122,16 +157,19 @@ type Store struct {
 // New returns a Store on d.
 func New(d *db.DB, now civil.Clock) *Store { return &Store{DB: d, Now: now} }
 
-// Invoice returns an invoice by id; the caller has checked who asks.
+// Invoice returns an invoice by id; the caller has checked who asks. problem.KindNotFound without it.
 func (s *Store) Invoice(ctx context.Context, id uuid.UUID) (Invoice, error) {
-	return oneInvoice(ctx, s.DB, `id = @id`, id)
+	return ReadInvoice(ctx, s.DB, id)
 }
 
-func oneInvoice(ctx context.Context, q db.Querier, where string, id uuid.UUID) (Invoice, error) {
+const invoiceColumns = `id, year, number, due_id, registration_id, payer_id, issued_at, total_cents, content`
+
+// ReadInvoice returns an invoice by id; problem.KindNotFound without it.
+func ReadInvoice(ctx context.Context, q db.Querier, id uuid.UUID) (Invoice, error) {
 	rows, err := q.Query(ctx, `
-		SELECT id, year, number, due_id, registration_id, payer_id, issued_at, total_cents, content
+		SELECT `+invoiceColumns+`
 		FROM invoice
-		WHERE `+where,
+		WHERE id = @id`,
 		pgx.NamedArgs{"id": id})
 	if err != nil {
 		return Invoice{}, fmt.Errorf("reading an invoice: %w", err)
@@ -146,36 +184,20 @@ func oneInvoice(ctx context.Context, q db.Querier, where string, id uuid.UUID) (
 	return inv, nil
 }
 
-// InvoiceFile returns the drawn document; NotFound until it was drawn.
-func (s *Store) InvoiceFile(ctx context.Context, id uuid.UUID) ([]byte, error) {
-	var pdf, sum []byte
-	err := s.DB.QueryRow(ctx, `
-		SELECT pdf, sha256
-		FROM invoice_file
-		WHERE invoice_id = @id`,
-		pgx.NamedArgs{"id": id}).Scan(&pdf, &sum)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, problem.NotFound("invoice.not_drawn")
-	}
+// InvoicesOfDue returns the invoices of a due, newest first.
+func InvoicesOfDue(ctx context.Context, q db.Querier, dueID uuid.UUID) ([]Invoice, error) {
+	rows, err := q.Query(ctx, `
+		SELECT `+invoiceColumns+`
+		FROM invoice
+		WHERE due_id = @due
+		ORDER BY year DESC, number DESC`,
+		pgx.NamedArgs{"due": dueID})
 	if err != nil {
-		return nil, fmt.Errorf("reading the file of invoice %s: %w", id, err)
+		return nil, fmt.Errorf("reading the invoices of due %s: %w", dueID, err)
 	}
-	if got := sha256.Sum256(pdf); !bytes.Equal(got[:], sum) {
-		return nil, fmt.Errorf("the file of invoice %s does not match its hash", id)
-	}
-	return pdf, nil
-}
-
-// KeepInvoiceFile stores the drawn document once and returns the one that is kept: the first drawing wins.
-func (s *Store) KeepInvoiceFile(ctx context.Context, id uuid.UUID, pdf []byte) ([]byte, error) {
-	sum := sha256.Sum256(pdf)
-	_, err := s.DB.Exec(ctx, `
-		INSERT INTO invoice_file (invoice_id, pdf, sha256)
-		VALUES (@id, @pdf, @sum)
-		ON CONFLICT (invoice_id) DO NOTHING`,
-		pgx.NamedArgs{"id": id, "pdf": pdf, "sum": sum[:]})
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[Invoice])
 	if err != nil {
-		return nil, fmt.Errorf("keeping the file of invoice %s: %w", id, err)
+		return nil, fmt.Errorf("reading the invoices of due %s: %w", dueID, err)
 	}
-	return s.InvoiceFile(ctx, id)
+	return list, nil
 }

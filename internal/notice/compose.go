@@ -85,6 +85,8 @@ func (s *Store) write(ctx context.Context, tx db.Tx, m message) (person, letter,
 		l, err = s.cancelLetter(ctx, tx, m, p, loc)
 	case m.Template == templateInvoice:
 		l, err = s.invoiceLetter(ctx, m, loc)
+	case m.Template == templateCredit:
+		l, err = s.creditLetter(ctx, m, loc)
 	case m.Template == TriggerSheetStale:
 		l, err = s.sheetLetter(ctx, tx, m, p, loc)
 	case m.Template == TriggerCampSoon:

@@ -26,6 +26,7 @@ const (
 	templateBus          = templateRegistration + "bus_changed"
 	templateBusRefused   = templateRegistration + "bus_refused"
 	templateInvoice      = "invoice"
+	templateCredit       = "credit_note"
 	templateConsent      = "consent_asked"
 	templateCancelAsked  = "cancel_asked"
 	templateClaim        = "family_claim"

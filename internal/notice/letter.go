@@ -9,6 +9,7 @@ import (
 	"ribambelle/internal/account"
 	"ribambelle/internal/audit"
 	"ribambelle/internal/job"
+	"ribambelle/internal/ledger"
 	"ribambelle/internal/locale"
 	"ribambelle/internal/mail"
 	"ribambelle/internal/problem"
@@ -63,6 +64,9 @@ func (s *Store) invoiceLetter(ctx context.Context, m message, loc *locale.Locale
 			{Label: loc.T("notice.fact.camp"), Value: c.Camp},
 		},
 		files: []mail.Attachment{{Name: file.Name, Type: file.ContentType, Data: file.Body}},
+	}
+	if c.Called == ledger.CalledInvitation {
+		l.key = templateInvitation
 	}
 	if !c.PaidOn.IsZero() {
 		l.facts = append(l.facts, mail.Fact{Label: loc.T("notice.fact.paid_on"), Value: loc.Day(c.PaidOn)})

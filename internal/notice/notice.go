@@ -82,6 +82,13 @@ func (s *Store) Register(workers *river.Workers) {
 		}
 		return s.invoiceIssued(ctx, id)
 	}))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[job.CreditNoteIssued]) error {
+		id, err := uuid.Parse(j.Args.CreditNoteID)
+		if err != nil {
+			return job.Permanent(fmt.Errorf("reading the id of a credit note: %w", err))
+		}
+		return s.creditIssued(ctx, id)
+	}))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[job.RemindersDue]) error {
 		return s.remindersDue(ctx, j.Args.At)
 	}))

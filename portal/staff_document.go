@@ -1,0 +1,75 @@
+package portal
+
+import (
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"ribambelle/portal/page"
+)
+
+const (
+	staffInvoicePath = "/gestion/factures/"
+	staffCreditPath  = "/gestion/notes-de-credit/"
+)
+
+// staffDocumentRoutes are the documents about money as the office reads them.
+func (s *server) staffDocumentRoutes() []route {
+	return []route{
+		{get, staffInvoicePath + idPart, maySee, s.staffInvoiceShow},
+		{get, staffCreditPath + idPart, maySee, s.staffCreditShow},
+		{get, staffCreditPath + idPart + ".pdf", maySee, s.staffCredit},
+	}
+}
+
+// staffDocumentPage is the twin of a document in the office.
+type staffDocumentPage struct {
+	staffPage
+	Doc documentView
+}
+
+func (s *server) staffInvoiceShow(w http.ResponseWriter, r *http.Request) error {
+	i, err := s.Ledger.Invoice(r.Context(), pathID(r))
+	if err != nil {
+		return err
+	}
+	v := s.document(r, i.Content, staffInvoicePath+i.ID.String())
+	if v.Related, err = s.creditsOn(r.Context(), v, i.ID, staffCreditPath); err != nil {
+		return err
+	}
+	return s.staffDocument(w, r, v, i.ID, i.RegistrationID)
+}
+
+func (s *server) staffCreditShow(w http.ResponseWriter, r *http.Request) error {
+	n, err := s.Ledger.CreditNote(r.Context(), pathID(r))
+	if err != nil {
+		return err
+	}
+	v := s.document(r, n.Content, staffCreditPath+n.ID.String())
+	v.Related = []page.Link{{URL: staffInvoicePath + n.InvoiceID.String(), Text: n.Content.Credits}}
+	return s.staffDocument(w, r, v, n.ID, n.RegistrationID)
+}
+
+func (s *server) staffDocument(w http.ResponseWriter, r *http.Request, v documentView, id, registrationID uuid.UUID) error {
+	var err error
+	if v.Hash, err = s.Ledger.Hash(r.Context(), id); err != nil {
+		return err
+	}
+	base, _, err := s.staff(r, v.Title, "")
+	if err != nil {
+		return err
+	}
+	p := &staffDocumentPage{staffPage: base, Doc: v}
+	p.Back = &page.Link{URL: "/gestion/inscriptions/" + registrationID.String(), Text: p.L.T("doc.registration")}
+	return s.render(w, r, http.StatusOK, "staff/finance/document", p)
+}
+
+// staffCredit hands out a credit note.
+func (s *server) staffCredit(w http.ResponseWriter, r *http.Request) error {
+	actor, _ := s.actorOf(r)
+	f, err := s.reports().CreditNote(r.Context(), pathID(r), actor)
+	if err != nil {
+		return err
+	}
+	return s.sendFile(w, f)
+}
