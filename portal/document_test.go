@@ -54,7 +54,7 @@ func TestDocuments(t *testing.T) {
 	}
 	page := parent.see("/mon-espace/factures/" + inv.ID.String())
 	page.has(t, "article[lang=fr]", "Stage « Les explorateurs du canal »")
-	link, _ := page.doc.Find("article a[href^='" + creditPath + "']").Attr("href")
+	link, _ := page.doc.Find("article a[href^='" + notePath + "']").Attr("href")
 	credit := parent.see(link)
 	credit.has(t, "main", "Note de crédit "+note.Content.Number)
 	credit.has(t, "article", inv.Content.Number)

@@ -18,7 +18,7 @@ import (
 
 const (
 	invoicePath = "/mon-espace/factures/"
-	creditPath  = "/mon-espace/notes-de-credit/"
+	notePath    = "/mon-espace/notes-de-credit/"
 )
 
 // invoicesPage lists the invoices and credit notes of a guardian, newest first.
@@ -55,7 +55,7 @@ func (s *server) invoices(w http.ResponseWriter, r *http.Request) error {
 	_, err = pgx.ForEachRow(rows, []any{&id, &c, &credit}, func() error {
 		path := invoicePath
 		if credit {
-			path = creditPath
+			path = notePath
 		}
 		p.Documents = append(p.Documents, s.listedInvoice(l, path+id.String(), c))
 		c = ledger.InvoiceContent{} // what the next one leaves out must not stay
@@ -102,7 +102,7 @@ func (s *server) invoiceShow(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := s.document(r, i.Content, invoicePath+i.ID.String())
-	if v.Related, err = s.creditsOn(r.Context(), v, i.ID, creditPath); err != nil {
+	if v.Related, err = s.creditsOn(r.Context(), v, i.ID, notePath); err != nil {
 		return err
 	}
 	return s.documentShow(w, r, v)
@@ -171,7 +171,7 @@ func (s *server) creditShow(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := s.document(r, n.Content, creditPath+n.ID.String())
+	v := s.document(r, n.Content, notePath+n.ID.String())
 	v.Related = []page.Link{{URL: invoicePath + n.InvoiceID.String(), Text: n.Content.Credits}}
 	return s.documentShow(w, r, v)
 }

@@ -10,15 +10,15 @@ import (
 
 const (
 	staffInvoicePath = "/gestion/factures/"
-	staffCreditPath  = "/gestion/notes-de-credit/"
+	staffNotePath    = "/gestion/notes-de-credit/"
 )
 
 // staffDocumentRoutes are the documents about money as the office reads them.
 func (s *server) staffDocumentRoutes() []route {
 	return []route{
 		{get, staffInvoicePath + idPart, maySee, s.staffInvoiceShow},
-		{get, staffCreditPath + idPart, maySee, s.staffCreditShow},
-		{get, staffCreditPath + idPart + ".pdf", maySee, s.staffCredit},
+		{get, staffNotePath + idPart, maySee, s.staffCreditShow},
+		{get, staffNotePath + idPart + ".pdf", maySee, s.staffCredit},
 	}
 }
 
@@ -34,7 +34,7 @@ func (s *server) staffInvoiceShow(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	v := s.document(r, i.Content, staffInvoicePath+i.ID.String())
-	if v.Related, err = s.creditsOn(r.Context(), v, i.ID, staffCreditPath); err != nil {
+	if v.Related, err = s.creditsOn(r.Context(), v, i.ID, staffNotePath); err != nil {
 		return err
 	}
 	return s.staffDocument(w, r, v, i.ID, i.RegistrationID)
@@ -45,7 +45,7 @@ func (s *server) staffCreditShow(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := s.document(r, n.Content, staffCreditPath+n.ID.String())
+	v := s.document(r, n.Content, staffNotePath+n.ID.String())
 	v.Related = []page.Link{{URL: staffInvoicePath + n.InvoiceID.String(), Text: n.Content.Credits}}
 	return s.staffDocument(w, r, v, n.ID, n.RegistrationID)
 }

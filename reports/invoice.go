@@ -113,7 +113,9 @@ func (s *Store) CreditNote(ctx context.Context, id uuid.UUID, actor audit.Actor)
 }
 
 // InvoiceFileName returns the name under which an invoice is handed out: "facture-F-2026-00012.pdf".
-func InvoiceFileName(inv ledger.Invoice) string { return "facture-" + fileWord(inv.Content.Number) + ".pdf" }
+func InvoiceFileName(inv ledger.Invoice) string {
+	return "facture-" + fileWord(inv.Content.Number) + ".pdf"
+}
 
 // CreditNoteFileName returns the name under which a credit note is handed out: "note-de-credit-NC-2026-00003.pdf".
 func CreditNoteFileName(note ledger.CreditNote) string {

@@ -29,7 +29,7 @@ type CreditNote struct {
 	Content        InvoiceContent
 }
 
-const creditColumns = `id, year, number, invoice_id, due_id, registration_id, payer_id, issued_at, total_cents, content`
+const noteColumns = `id, year, number, invoice_id, due_id, registration_id, payer_id, issued_at, total_cents, content`
 
 // IssueCreditNote takes back what the lines amount to of an invoice, in the caller's transaction, which keeps the
 // invoice locked so that two credit notes never exceed it together. The lines are what is taken back, positive; a fee
@@ -132,7 +132,7 @@ func CreditNotesOfDue(ctx context.Context, q db.Querier, dueID uuid.UUID) ([]Cre
 
 func creditNotes(ctx context.Context, q db.Querier, where string, id uuid.UUID) ([]CreditNote, error) {
 	rows, err := q.Query(ctx, `
-		SELECT `+creditColumns+`
+		SELECT `+noteColumns+`
 		FROM credit_note
 		WHERE `+where+`
 		ORDER BY year, number`,
