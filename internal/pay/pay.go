@@ -104,6 +104,8 @@ const (
 	ErrKindRefused   ErrorKind = "refused"   // the request is wrong; Detail and Field say how
 	ErrKindNotFound  ErrorKind = "not_found" // no such payment under this key
 	ErrKindDuplicate ErrorKind = "duplicate" // the provider takes it for a repeat of what it did: look before asking again
+	// ErrKindUnsupported says that the provider has no such call at all.
+	ErrKindUnsupported ErrorKind = "unsupported"
 )
 
 // Error is what a provider answered instead of a payment. It never holds a key, an address or a payer's name.

@@ -72,7 +72,8 @@ type Refunder interface {
 	Refund(ctx context.Context, req RefundRequest) (Refund, error)
 	// FetchRefund reads a refund. Providers signal its changes with the payment's id.
 	FetchRefund(ctx context.Context, paymentID, refundID string) (Refund, error)
-	// Refunds lists the refunds of a payment, also those asked on the provider's own pages.
+	// Refunds lists the refunds of a payment, also those asked on the provider's own pages. ErrKindUnsupported where
+	// the provider tells them by payout only; such a provider keeps a refund's key for good.
 	Refunds(ctx context.Context, paymentID string) ([]Refund, error)
 }
 
