@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"ribambelle/internal/camp"
+	"ribambelle/internal/cash"
 	"ribambelle/internal/ledger"
 	"ribambelle/portal/page"
 )
@@ -16,7 +17,11 @@ type receiptPage struct {
 	When     string
 	Payer    string
 	Paid     []staffMoneyLine
+	Receipts []cash.Entry // what of it went over the counter
 }
+
+// Number is the number of a receipt as it is printed.
+func (*receiptPage) Number(e cash.Entry) string { return receiptNumber(e.Year, e.Number) }
 
 // staffReceipt shows the receipt of one registration.
 func (s *server) staffReceipt(w http.ResponseWriter, r *http.Request) error {
@@ -35,6 +40,9 @@ func (s *server) staffReceipt(w http.ResponseWriter, r *http.Request) error {
 	}
 	p.Payer = reg.Row.Payer
 	if reg.Money != nil {
+		if p.Receipts, err = s.cash().ReceiptsOf(r.Context(), reg.Money.DueID); err != nil {
+			return err
+		}
 		for _, line := range reg.Money.Lines {
 			if line.Kind == ledger.Payment || line.Kind == ledger.Refund {
 				p.Paid = append(p.Paid, line)

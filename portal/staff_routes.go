@@ -181,6 +181,9 @@ func (s *server) staff(r *http.Request, title, current string) (staffPage, staff
 	if s.can(r, mayDecide) {
 		entry("/gestion/guichet", "staff.nav.counter", 0)
 	}
+	if s.can(r, mayCash) {
+		entry(cashPath, "cash.title", 0)
+	}
 	entry("/gestion/recherche", "staff.nav.search", 0)
 	if s.can(r, maySet) {
 		entry("/gestion/reglages", "staff.nav.settings", 0)

@@ -47,6 +47,8 @@ func (t taskRow) URL() string {
 		if guardian, _ := t.Detail["guardian"].(string); guardian != "" && t.Detail["template"] == "family_claim" {
 			return "/gestion/adultes/" + guardian + "/acces" // a mail that came back becomes a letter
 		}
+	case "cash_day":
+		return cashPath + "/jours/" + t.SubjectID
 	case "duplicate":
 		return "/gestion/doublons/" + t.SubjectID
 	case "block", "code":

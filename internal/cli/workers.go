@@ -5,6 +5,7 @@ import (
 
 	"github.com/riverqueue/river"
 
+	"ribambelle/internal/cash"
 	"ribambelle/internal/job"
 )
 
@@ -19,7 +20,10 @@ func (a *app) workers() []func(*river.Workers) {
 			if _, err := a.enrol.Complete(ctx); err != nil {
 				return err
 			}
-			_, err := a.enrol.Overdue(ctx)
+			if _, err := a.enrol.Overdue(ctx); err != nil {
+				return err
+			}
+			_, err := cash.New(a.db, a.now).Overnight(ctx)
 			return err
 		}),
 		worker(func(ctx context.Context, args job.PaymentCheck) error {

@@ -46,7 +46,8 @@ var Invariants = map[string]string{
 		FROM registration r
 		WHERE r.state = 'confirmed'
 		  AND r.price_cents > COALESCE((SELECT sum(CASE l.kind WHEN 'payment' THEN l.cents WHEN 'refund' THEN -l.cents END)
-		    FROM ledger_line l WHERE l.registration_id = r.id), 0)`,
+		    FROM ledger_line l WHERE l.registration_id = r.id), 0)
+		  AND NOT EXISTS (SELECT 1 FROM task WHERE task.kind = 'owes_again' AND task.subject_id = r.id::text)`,
 	"a paid attempt is booked once, with what was paid": `
 		SELECT p.id
 		FROM payment p

@@ -33,6 +33,7 @@ const (
 	CancelAsked   = "cancel_asked"   // a guardian asks to cancel what someone has paid
 	BusAsked      = "bus_asked"      // a guardian who neither registered nor pays asks for another bus
 	SiblingLeft   = "sibling_left"   // a child left, and the regulation takes the reduction of another with it
+	DeskOpen      = "desk_open"      // a day of the cash desk stayed open over night
 	PaymentUnsure = "payment_unsure" // the provider does not know a payment that we asked for
 )
 
