@@ -57,10 +57,6 @@ func setup(t *testing.T, change ...func(*Config)) *bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Coins need no open desk here; the test of the desk takes this back.
-	if err := camp.SetSetting(context.Background(), d, audit.Command("test"), "cash.no_desk", "oui"); err != nil {
-		t.Fatal(err)
-	}
 	box := seal.NewTest()
 	families := household.New(d, now, box, jobs)
 	b.config = Config{

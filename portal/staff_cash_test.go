@@ -17,7 +17,6 @@ import (
 func TestCashDesk(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	d.exec(`DELETE FROM setting WHERE key = 'cash.no_desk'`)
 	if err := d.config.Enrol.Decide(context.Background(), d.agentAs.ID, d.asked.ID, true, ""); err != nil {
 		t.Fatal(err)
 	}
