@@ -75,12 +75,12 @@ func (s *Store) AcceptBus(ctx context.Context, accountID, id uuid.UUID) error {
 			return err
 		}
 		v.stopOut, v.stopBack = out, back
-		lines, err := price(ctx, tx, f, v)
+		p, err := s.reprice(ctx, tx, &r, f, v)
 		if err != nil {
 			return err
 		}
-		if total(lines) != r.PriceCents {
-			return problem.Conflict("registration.bus_price", r.PriceCents, total(lines))
+		if p.total() != r.PriceCents {
+			return problem.Conflict("registration.bus_price", r.PriceCents, p.total())
 		}
 		if err := s.rewish(ctx, tx, &r, f, v, actor); err != nil {
 			return err
