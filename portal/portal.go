@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"html/template"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -68,7 +67,7 @@ type server struct {
 	Config
 	log        *slog.Logger
 	secure     bool
-	pages      map[string]map[string]*template.Template // by language and name
+	pages      map[string]pages // by language
 	assetNames map[string]asset
 	assetURLs  map[string]asset
 	table      []route
@@ -112,8 +111,11 @@ func newServer(c Config) (*server, error) {
 	if s.assetNames, s.assetURLs, err = loadAssets(); err != nil {
 		return nil, fmt.Errorf("loading the portal's files: %w", err)
 	}
-	if s.pages, err = parseTemplates(c.Languages, s.assetNames); err != nil {
-		return nil, err
+	s.pages = make(map[string]pages, len(c.Languages))
+	for _, lang := range c.Languages {
+		if s.pages[lang], err = pagesIn(lang); err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"ribambelle/internal/account"
 	"ribambelle/internal/locale"
@@ -20,41 +21,50 @@ import (
 //go:embed templates
 var templateFiles embed.FS
 
-// parseTemplates parses every page once per language: templates/staff/queue.html becomes the page "staff/queue". A page
-// defines "content"; layout.html and partial/*.html are shared. What does not parse, or asks for a message that the
-// language lacks, is an error.
-func parseTemplates(languages []string, assets map[string]asset) (map[string]map[string]*template.Template, error) {
-	all := make(map[string]map[string]*template.Template, len(languages))
-	for _, lang := range languages {
-		shared, err := template.New("layout.html").Option("missingkey=error").Funcs(functions(locale.For(lang), assets)).
-			ParseFS(templateFiles, "templates/layout.html", "templates/partial/*.html")
-		if err != nil {
-			return nil, fmt.Errorf("parsing the layout: %w", err)
-		}
-		pages := map[string]*template.Template{}
-		err = fs.WalkDir(templateFiles, "templates", func(name string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || name == "templates/layout.html" || strings.HasPrefix(name, "templates/partial/") {
-				return err
-			}
-			t, err := shared.Clone()
-			if err != nil {
-				return err
-			}
-			if t, err = t.ParseFS(templateFiles, name); err != nil {
-				return fmt.Errorf("parsing %s: %w", name, err)
-			}
-			if t.Lookup("content") == nil {
-				return fmt.Errorf("parsing %s: it defines no content", name)
-			}
-			pages[strings.TrimSuffix(strings.TrimPrefix(name, "templates/"), ".html")] = t
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		all[lang] = pages
+// pages are the templates of one language, by the page's name.
+type pages map[string]*template.Template
+
+// parsed holds how the pages of each language are had. The files are part of the program and a parsed language takes some
+// 25 MB, so every portal of a process shares them.
+var parsed sync.Map // language → func() (pages, error)
+
+// pagesIn returns every page in a language.
+func pagesIn(lang string) (pages, error) {
+	had, _ := parsed.LoadOrStore(lang, sync.OnceValues(func() (pages, error) { return parsePages(lang) }))
+	return had.(func() (pages, error))()
+}
+
+// parsePages parses every page in a language: templates/staff/queue.html becomes the page "staff/queue". A page defines
+// "content"; layout.html and partial/*.html are shared. What does not parse is an error.
+func parsePages(lang string) (pages, error) {
+	assets, _, err := loadAssets()
+	if err != nil {
+		return nil, fmt.Errorf("loading the portal's files: %w", err)
 	}
-	return all, nil
+	shared, err := template.New("layout.html").Option("missingkey=error").Funcs(functions(locale.For(lang), assets)).
+		ParseFS(templateFiles, "templates/layout.html", "templates/partial/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("parsing the layout: %w", err)
+	}
+	all := pages{}
+	err = fs.WalkDir(templateFiles, "templates", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || name == "templates/layout.html" || strings.HasPrefix(name, "templates/partial/") {
+			return err
+		}
+		t, err := shared.Clone()
+		if err != nil {
+			return err
+		}
+		if t, err = t.ParseFS(templateFiles, name); err != nil {
+			return fmt.Errorf("parsing %s: %w", name, err)
+		}
+		if t.Lookup("content") == nil {
+			return fmt.Errorf("parsing %s: it defines no content", name)
+		}
+		all[strings.TrimSuffix(strings.TrimPrefix(name, "templates/"), ".html")] = t
+		return nil
+	})
+	return all, err
 }
 
 // render draws a page into a buffer and sends it whole, so that half a page never leaves.

@@ -186,12 +186,7 @@ func TestEveryErrorIsTold(t *testing.T) {
 // TestEveryPageIsDeclared finds the pages that handlers draw and that no template declares, and templates nobody draws.
 func TestEveryPageIsDeclared(t *testing.T) {
 	t.Parallel()
-	_, _, err := loadAssets()
-	if err != nil {
-		t.Fatal(err)
-	}
-	names, _, _ := loadAssets()
-	pages, err := parseTemplates([]string{"fr"}, names)
+	pages, err := pagesIn("fr")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,11 +203,11 @@ func TestEveryPageIsDeclared(t *testing.T) {
 	drawn := map[string]bool{"error": true}
 	for _, m := range regexp.MustCompile(`s\.(?:render\(w, r, [^,]+|refuse\(w, r|about\(w, r), "([a-z_/]+)"`).FindAllStringSubmatch(code.String(), -1) {
 		drawn[m[1]] = true
-		if pages["fr"][m[1]] == nil {
+		if pages[m[1]] == nil {
 			t.Errorf("page %q is drawn but not declared", m[1])
 		}
 	}
-	for name := range pages["fr"] {
+	for name := range pages {
 		if !drawn[name] && !strings.Contains(code.String(), `"`+name+`"`) {
 			t.Errorf("template %q is never drawn", name)
 		}

@@ -73,7 +73,7 @@ type Store struct {
 	floor  time.Duration // see level
 }
 
-// New returns a store on d. It makes one password hash, so it takes some 50 ms.
+// New returns a store on d.
 func New(d *db.DB, now civil.Clock, box *seal.Box, jobs job.Inserter) *Store {
 	return &Store{DB: d, Now: now, Box: box, Jobs: jobs, hasher: newHasher(strong), floor: 250 * time.Millisecond}
 }

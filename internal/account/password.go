@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -85,14 +86,17 @@ type hasher struct {
 	params argon2id.Params
 	slots  chan struct{}
 	wait   time.Duration // longest wait for a slot
-	dummy  string        // compared with when there is no account, so that it takes as long
+	dummy  func() string // compared with when there is no account, so that it takes as long; made when first needed
 }
 
 func newHasher(params argon2id.Params) *hasher {
-	dummy, err := argon2id.CreateHash("nobody has this password", &params)
-	if err != nil {
-		panic("account: no randomness: " + err.Error())
-	}
+	dummy := sync.OnceValue(func() string {
+		hash, err := argon2id.CreateHash("nobody has this password", &params)
+		if err != nil {
+			panic("account: no randomness: " + err.Error())
+		}
+		return hash
+	})
 	return &hasher{params: params, slots: make(chan struct{}, runtime.GOMAXPROCS(0)), wait: 10 * time.Second, dummy: dummy}
 }
 
@@ -133,7 +137,7 @@ func (h *hasher) matches(ctx context.Context, password, hash string) (ok, old bo
 	defer leave()
 	none := hash == ""
 	if none {
-		hash = h.dummy
+		hash = h.dummy()
 	}
 	ok, params, err := argon2id.CheckHash(normal(password), hash)
 	if err != nil {
