@@ -228,10 +228,12 @@ func (s *server) roll(ctx context.Context, p *leaderCampPage, sessions []camp.Se
 	return list, nil
 }
 
-// contacts returns the adults with a link to each of the children on a day.
+// contacts returns the adults with a link to each of the children on a day. Whoever is blocked may not fetch, whatever
+// the link says.
 func (s *server) contacts(ctx context.Context, childIDs []uuid.UUID, on civil.Date) (map[uuid.UUID][]staffGuardian, error) {
 	rows, err := s.DB.Query(ctx, `
-		SELECT l.child_id, g.first_name, g.last_name, g.phone, l.rights @> ARRAY['see', 'pick_up'] AS pick_up
+		SELECT l.child_id, g.first_name, g.last_name, g.phone,
+		  l.rights @> ARRAY['see', 'pick_up'] AND NOT `+household.BlockedSQL("l.guardian_id", "l.child_id", "@on::date")+` AS pick_up
 		FROM guardianship l
 		JOIN guardian g ON g.id = l.guardian_id
 		WHERE l.child_id = ANY(@ids)

@@ -84,7 +84,7 @@ var actions = []action{
 	{
 		name: "record a payment", roles: "agent finance", path: "/gestion/inscriptions/{}/paiement",
 		form: func(*matrix, *matrixRow) []string {
-			return []string{"amount", "60,00", "source", "cash", "key", uuid.NewString()}
+			return []string{"amount", "60,00", "source", "bank", "key", uuid.NewString()}
 		},
 		law: func(i enrol.Info, row *matrixRow, _ string) cell {
 			switch {

@@ -84,9 +84,9 @@ func (s *Store) write(ctx context.Context, tx db.Tx, m message) (person, letter,
 	case m.Template == templateCancelAsked:
 		l, err = s.cancelLetter(ctx, tx, m, p, loc)
 	case m.Template == templateInvoice:
-		l, err = s.invoiceLetter(ctx, m, loc)
+		l, err = s.invoiceLetter(ctx, tx, m, p, loc)
 	case m.Template == templateCredit:
-		l, err = s.creditLetter(ctx, m, loc)
+		l, err = s.creditLetter(ctx, tx, m, p, loc)
 	case m.Template == TriggerSheetStale:
 		l, err = s.sheetLetter(ctx, tx, m, p, loc)
 	case m.Template == TriggerCampSoon:

@@ -8,6 +8,7 @@ import (
 
 	"ribambelle/internal/account"
 	"ribambelle/internal/audit"
+	"ribambelle/internal/db"
 	"ribambelle/internal/job"
 	"ribambelle/internal/ledger"
 	"ribambelle/internal/locale"
@@ -40,14 +41,18 @@ func (s *Store) accountLetter(ctx context.Context, m message) (person, letter, e
 	return p, l, nil
 }
 
-// invoiceLetter brings an invoice to its payer, as the PDF that is kept.
-func (s *Store) invoiceLetter(ctx context.Context, m message, loc *locale.Locale) (letter, error) {
+// invoiceLetter brings an invoice to its payer, as the PDF that is kept: whatever right on the child is left, but not
+// against a block, since it names the child.
+func (s *Store) invoiceLetter(ctx context.Context, tx db.Tx, m message, to person, loc *locale.Locale) (letter, error) {
 	id, err := uuid.Parse(m.SubjectID)
 	if err != nil {
 		return letter{}, fmt.Errorf("message %s is about the invoice %q", m.ID, m.SubjectID)
 	}
 	inv, err := s.Ledger.Invoice(ctx, id)
 	if err != nil {
+		return letter{}, err
+	}
+	if err := s.notBlocked(ctx, tx, to.GuardianID, inv.RegistrationID); err != nil {
 		return letter{}, err
 	}
 	file, err := s.Reports.Invoice(ctx, id, audit.Job(job.MessageSend{}.Kind()))

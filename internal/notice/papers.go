@@ -33,14 +33,17 @@ func (s *Store) creditIssued(ctx context.Context, id uuid.UUID) error {
 	})
 }
 
-// creditLetter brings a credit note to its payer, as the PDF that is kept.
-func (s *Store) creditLetter(ctx context.Context, m message, loc *locale.Locale) (letter, error) {
+// creditLetter brings a credit note to its payer, as the PDF that is kept, on the terms of an invoice.
+func (s *Store) creditLetter(ctx context.Context, tx db.Tx, m message, to person, loc *locale.Locale) (letter, error) {
 	id, err := uuid.Parse(m.SubjectID)
 	if err != nil {
 		return letter{}, fmt.Errorf("message %s is about the credit note %q", m.ID, m.SubjectID)
 	}
 	note, err := s.Ledger.CreditNote(ctx, id)
 	if err != nil {
+		return letter{}, err
+	}
+	if err := s.notBlocked(ctx, tx, to.GuardianID, note.RegistrationID); err != nil {
 		return letter{}, err
 	}
 	file, err := s.Reports.CreditNote(ctx, id, audit.Job(job.MessageSend{}.Kind()))

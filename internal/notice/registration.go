@@ -36,7 +36,7 @@ type event struct {
 	ActorID        string
 	Reason         string
 	Topic          string // "bus_refused", or "" for a change of state or of stops
-	Outdated       bool // a newer line follows that says more: for a change of bus any, else one that changes the state
+	Outdated       bool   // a newer line follows that says more: for a change of bus any, else one that changes the state
 }
 
 // busChanged reports whether the line tells of other stops: it leads from a state to itself.
@@ -297,6 +297,23 @@ func (s *Store) mayHear(ctx context.Context, tx db.Tx, guardianID, childID uuid.
 		return fmt.Errorf("reading the rights of guardian %s: %w", guardianID, err)
 	}
 	if !may {
+		return errDrop
+	}
+	return nil
+}
+
+// notBlocked returns errDrop when a guardian may not know of the child of a registration today.
+func (s *Store) notBlocked(ctx context.Context, tx db.Tx, guardianID, registrationID uuid.UUID) error {
+	var blocked bool
+	err := tx.QueryRow(ctx, `
+		SELECT `+household.BlockedSQL("@guardian::uuid", "r.child_id", "@on::date")+`
+		FROM registration AS r
+		WHERE r.id = @registration`,
+		pgx.NamedArgs{"guardian": guardianID, "registration": registrationID, "on": civil.DateOf(s.Now(), civil.Brussels)}).Scan(&blocked)
+	if err != nil {
+		return fmt.Errorf("reading what hides registration %s: %w", registrationID, err)
+	}
+	if blocked {
 		return errDrop
 	}
 	return nil
