@@ -212,10 +212,10 @@ func (s *Server) send(ctx context.Context, d delivery) int {
 func (s *Server) settle(ctx context.Context, d delivery, status int) error {
 	outcome, next := fmt.Sprintf("réponse %d", status), (*time.Time)(nil)
 	again := slices.Contains(repeated, status)
-	switch {
-	case status == http.StatusOK:
+	switch status {
+	case http.StatusOK:
 		outcome = "reçu"
-	case status == 0:
+	case 0:
 		outcome, again = "sans réponse", true
 	}
 	if again && d.Attempt < len(waits) {
