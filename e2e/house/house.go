@@ -28,7 +28,9 @@ type House struct {
 	Portal string // http://127.0.0.1:port, the same over every restart
 	Mail   string // of the mail drop
 	Mollie string // of the payment simulator
-	Odoo   *Odoo  // the one that the portal is pointed at
+	// Bancontact is the simulator of Bancontact Pro, with the payer's phone.
+	Bancontact string
+	Odoo       *Odoo // the one that the portal is pointed at
 
 	outside *Odoo // a real one, or nil
 	env     []string
@@ -186,11 +188,12 @@ func (h *House) readRecord() error {
 		Odoo   string `json:"odoo_addr"`
 		Mail   string `json:"mail_addr"`
 		Mollie string `json:"mollie_addr"`
+		Phone  string `json:"bancontact_addr"`
 	}
 	if err := json.Unmarshal(text, &r); err != nil {
 		return err
 	}
-	h.Mail, h.Mollie = "http://"+r.Mail, "http://"+r.Mollie
+	h.Mail, h.Mollie, h.Bancontact = "http://"+r.Mail, "http://"+r.Mollie, "http://"+r.Phone
 	if h.Odoo = h.outside; h.Odoo == nil {
 		h.Odoo = &Odoo{URL: "http://" + r.Odoo, DB: "odoo", User: "admin", Password: "ribambelle-demo"}
 	}

@@ -24,6 +24,7 @@ import (
 	"ribambelle/internal/mail"
 	"ribambelle/internal/medical"
 	"ribambelle/internal/notice"
+	"ribambelle/internal/pay/bancontactpro"
 	"ribambelle/internal/pay/mollie"
 	"ribambelle/internal/seal"
 	"ribambelle/internal/transport"
@@ -55,9 +56,10 @@ type app struct {
 	notice    *notice.Store
 	sync      *campsync.Syncer // nil: not mirrored
 
-	odoo     *connector.Client // nil: not mirrored
-	sender   *mail.Sender      // nil: no mail leaves
-	provider *mollie.Client    // nil: transfer and counter
+	odoo       *connector.Client     // nil: not mirrored
+	sender     *mail.Sender          // nil: no mail leaves
+	provider   *mollie.Client        // nil: transfer and counter
+	bancontact *bancontactpro.Client // nil: none
 }
 
 // options is what a command asks of openApp.
@@ -178,7 +180,12 @@ func (a *app) openOutside() (err error) {
 		}
 	}
 	if a.config.MollieAPIKey != "" {
-		return a.openProvider()
+		if err := a.openProvider(); err != nil {
+			return err
+		}
+	}
+	if a.config.BancontactKey != "" {
+		return a.openBancontact()
 	}
 	return nil
 }
@@ -193,6 +200,17 @@ func (a *app) openSender() (err error) {
 func (a *app) openProvider() (err error) {
 	if a.provider, err = mollie.New(cmp.Or(a.config.MollieAPIURL, mollie.DefaultURL), a.config.MollieAPIKey); err != nil {
 		return fmt.Errorf("the settings of the payment provider: %w", err)
+	}
+	return nil
+}
+
+func (a *app) openBancontact() (err error) {
+	a.bancontact, err = bancontactpro.New(bancontactpro.Options{
+		URL: cmp.Or(a.config.BancontactURL, bancontactpro.DefaultURL), Key: a.config.BancontactKey,
+		Profile: a.config.BancontactProfile, SigningKey: a.config.BancontactSigningKey,
+	})
+	if err != nil {
+		return fmt.Errorf("the settings of Bancontact Pro: %w", err)
 	}
 	return nil
 }

@@ -42,6 +42,7 @@ func (checkCommand) Run(r *run) (err error) {
 		{"Odoo", a.checkOdoo},
 		{"SMTP", a.checkSMTP},
 		{"provider", a.checkProvider},
+		{"Bancontact", a.checkBancontact},
 	} {
 		ctx, cancel := withTimeout(r, checkTime)
 		f := part.look(ctx)
@@ -171,6 +172,20 @@ func (a *app) checkProvider(ctx context.Context) finding {
 		return fault("%v", err)
 	}
 	said, err := a.provider.Check(ctx)
+	if err != nil {
+		return fault("%v", err)
+	}
+	return fine("%s", said)
+}
+
+func (a *app) checkBancontact(ctx context.Context) finding {
+	if a.config.BancontactKey == "" {
+		return fine("none")
+	}
+	if err := a.openBancontact(); err != nil {
+		return fault("%v", err)
+	}
+	said, err := a.bancontact.Check(ctx)
 	if err != nil {
 		return fault("%v", err)
 	}

@@ -171,6 +171,7 @@ func TestBadInput(t *testing.T) {
 		{"half an Odoo", []string{"ODOO_URL=http://odoo.example", "ODOO_DB=town"}, "serve", 1, "ODOO_URL needs ODOO_USER, ODOO_PASSWORD"},
 		{"no mail", odoo, "serve", 1, "SMTP_URL is not set"},
 		{"no keys", []string{"DATABASE_URL=postgres://127.0.0.1:1/town"}, "serve", 1, "DATABASE_URL needs SEAL_KEYSET"},
+		{"half a Bancontact", []string{"BANCONTACT_PRO_KEY=sesame-open-yourself"}, "serve", 1, "BANCONTACT_PRO_KEY needs BANCONTACT_PRO_PROFILE"},
 		{"no sender", []string{"SMTP_URL=smtp://127.0.0.1"}, "serve", 1, "SMTP_URL needs MAIL_FROM"},
 		{"twins", []string{"ODOO_PASSWORD=x", "ODOO_PASSWORD_FILE=" + secret}, "version", 1, "both set"},
 		{"no such file", []string{"SMTP_URL_FILE=/nowhere"}, "version", 1, "SMTP_URL_FILE cannot be read"},
@@ -256,7 +257,7 @@ func TestDemo(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &list); status != http.StatusOK || err != nil || len(list.Camps) < 10 {
 		t.Fatalf("camps: %d, %v, %d of them", status, err, len(list.Camps))
 	}
-	if code, out, errs := h.run("check"); code != 0 || strings.Count(out, "ok ") != 7 {
+	if code, out, errs := h.run("check"); code != 0 || strings.Count(out, "ok ") != 8 {
 		t.Errorf("check beside serve: code %d\n%s%s", code, out, errs)
 	}
 

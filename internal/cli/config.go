@@ -27,7 +27,12 @@ type Config struct {
 	MailFrom      string
 	MollieAPIKey  string
 	MollieAPIURL  string
-	SealKeyset    string
+	// Of Bancontact Pro; the signing key is for refunds.
+	BancontactKey        string
+	BancontactURL        string
+	BancontactProfile    string
+	BancontactSigningKey string
+	SealKeyset           string
 }
 
 // setting is one variable of the environment.
@@ -53,6 +58,10 @@ func (c *Config) settings() []setting {
 		{"MAIL_FROM", "sender of the mails", "", &c.MailFrom, checkMail},
 		{"MOLLIE_API_KEY", "live_… or test_…; without it: transfer and counter", "", &c.MollieAPIKey, nil},
 		{"MOLLIE_API_URL", "another address of Mollie's API, for tests", "", &c.MollieAPIURL, checkURL("http", "https")},
+		{"BANCONTACT_PRO_KEY", "API key of a Bancontact Pro product profile; without it: none", "", &c.BancontactKey, nil},
+		{"BANCONTACT_PRO_PROFILE", "id of that product profile, which signed callbacks must name", "", &c.BancontactProfile, nil},
+		{"BANCONTACT_PRO_URL", "another address of its API, for tests and preprod", "", &c.BancontactURL, checkURL("http", "https")},
+		{"BANCONTACT_PRO_SIGNING_KEY", "P-256 private key in PEM that signs refunds; without it: refunds by transfer", "", &c.BancontactSigningKey, nil},
 		{"SEAL_KEYSET", "keys of sealed fields, JSON or base64; the home's own without DATABASE_URL", "", &c.SealKeyset, nil},
 	}
 }
@@ -63,7 +72,7 @@ func environment() string {
 	var b strings.Builder
 	b.WriteString("Configuration is by environment; each variable has a twin with _FILE (the path of a file with the value).\n")
 	for _, s := range c.settings() {
-		fmt.Fprintf(&b, "\n  %-16s %s", s.name, s.help)
+		fmt.Fprintf(&b, "\n  %-26s %s", s.name, s.help)
 		if s.fallback != "" {
 			fmt.Fprintf(&b, " (%s)", s.fallback)
 		}
@@ -101,6 +110,9 @@ func loadConfig(lookup func(string) (string, bool)) (Config, error) {
 			problems = append(problems, fmt.Errorf("ODOO_URL needs %s beside it", strings.Join(lacks, ", ")))
 		}
 	}
+	if c.BancontactKey != "" && c.BancontactProfile == "" {
+		problems = append(problems, errors.New("BANCONTACT_PRO_KEY needs BANCONTACT_PRO_PROFILE beside it"))
+	}
 	if c.DatabaseURL != "" && c.SealKeyset == "" {
 		problems = append(problems, errors.New("DATABASE_URL needs SEAL_KEYSET beside it: the keys must not be lost with this machine"))
 	}
@@ -132,7 +144,7 @@ func read(lookup func(string) (string, bool), name string) (string, error) {
 
 // outside reports whether anything of the world outside is configured.
 func (c Config) outside() bool {
-	return c.DatabaseURL != "" || c.OdooURL != "" || c.SMTPURL != "" || c.MollieAPIKey != ""
+	return c.DatabaseURL != "" || c.OdooURL != "" || c.SMTPURL != "" || c.MollieAPIKey != "" || c.BancontactKey != ""
 }
 
 func checkURL(schemes ...string) func(string) error {

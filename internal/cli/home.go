@@ -82,6 +82,8 @@ type record struct {
 	MailAddr   string `json:"mail_addr,omitempty"`
 	SMTPAddr   string `json:"smtp_addr,omitempty"`
 	MollieAddr string `json:"mollie_addr,omitempty"`
+	// Bancontact Pro's.
+	BancontactAddr string `json:"bancontact_addr,omitempty"`
 }
 
 const recordFile = "ribambelle.json"

@@ -142,6 +142,7 @@ func (a *app) announce(r *run, l, metrics net.Listener) {
 		line("mails", "http://"+a.sims.addr.MailAddr)
 		line("Odoo", a.config.OdooURL)
 		line("payments", a.config.MollieAPIURL)
+		line("Bancontact", a.config.BancontactURL)
 		fmt.Fprintf(r.out, "\nThis is a demo: nothing leaves this machine. Sign in as\n\n")
 		for _, account := range demoAccounts() {
 			fmt.Fprintf(r.out, "  %-28s  %-32s  %s\n", account.Role, account.Email, account.Password)

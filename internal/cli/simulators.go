@@ -2,6 +2,11 @@ package cli
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,6 +20,8 @@ import (
 	"ribambelle/connector/eventmodule"
 	"ribambelle/internal/db"
 	"ribambelle/internal/mail/maildrop"
+	"ribambelle/internal/pay/bancontactpro"
+	"ribambelle/internal/pay/bancontactprosim"
 	"ribambelle/internal/pay/molliesim"
 )
 
@@ -24,7 +31,11 @@ const (
 	demoOdooUser     = "ribambelle"
 	demoOdooPassword = "ribambelle-demo" //nolint:gosec // of a simulator on this machine, told by the demo itself
 	demoMollieKey    = "test_ribambelledemo"
-	demoMailFrom     = "Service jeunesse <stages@commune.example>"
+
+	demoBancontactKey     = "ribambelle-demo-bancontact" //nolint:gosec // of a simulator on this machine, told by the demo itself
+	demoBancontactProfile = "00000000-0000-4000-8000-000000000001"
+
+	demoMailFrom = "Service jeunesse <stages@commune.example>"
 )
 
 // simulators are the stand-ins of the demo: Odoo, the mail drop and the payment provider. One process of a home hosts
@@ -76,7 +87,7 @@ func (h *home) simulate(ctx context.Context, log *slog.Logger) (*simulators, err
 // answers reports whether somebody listens at every recorded address.
 func (r *record) answers(ctx context.Context) bool {
 	var d net.Dialer
-	for _, addr := range []string{r.OdooAddr, r.MailAddr, r.SMTPAddr, r.MollieAddr} {
+	for _, addr := range []string{r.OdooAddr, r.MailAddr, r.SMTPAddr, r.MollieAddr, r.BancontactAddr} {
 		if addr == "" {
 			return false
 		}
@@ -117,8 +128,8 @@ func (s *simulators) start(ctx context.Context) error {
 	if r == nil {
 		r = &record{Demo: true}
 	}
-	listeners := make([]net.Listener, 0, 4)
-	for _, addr := range []*string{&r.OdooAddr, &r.MailAddr, &r.SMTPAddr, &r.MollieAddr} {
+	listeners := make([]net.Listener, 0, 5)
+	for _, addr := range []*string{&r.OdooAddr, &r.MailAddr, &r.SMTPAddr, &r.MollieAddr, &r.BancontactAddr} {
 		l, err := listenAgain(ctx, *addr)
 		if err != nil {
 			for _, l := range listeners {
@@ -138,6 +149,9 @@ func (s *simulators) start(ctx context.Context) error {
 	}
 	if err == nil {
 		err = s.mollie(ctx, running, listeners[3])
+	}
+	if err == nil {
+		err = s.bancontact(ctx, running, listeners[4])
 	}
 	if err != nil {
 		for _, l := range listeners {
@@ -244,6 +258,52 @@ func (s *simulators) mollie(ctx, running context.Context, l net.Listener) error 
 	return nil
 }
 
+func (s *simulators) bancontact(ctx, running context.Context, l net.Listener) error {
+	d, err := s.pool(ctx, "demo_bancontact")
+	if err != nil {
+		return err
+	}
+	base := "http://" + l.Addr().String()
+	signing, err := demoSigningKey()
+	if err != nil {
+		return err
+	}
+	client, err := bancontactpro.New(bancontactpro.Options{
+		URL: base, Key: demoBancontactKey, Profile: demoBancontactProfile, SigningKey: signing,
+	})
+	if err != nil {
+		return err
+	}
+	merchant, err := client.JWKS()
+	if err != nil {
+		return err
+	}
+	sim, err := bancontactprosim.Open(ctx, d.Pool, bancontactprosim.Options{
+		APIKey: demoBancontactKey, Profile: demoBancontactProfile, MerchantKeys: merchant, BaseURL: base, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.done.Go(func() { sim.Run(running) })
+	s.serve(l, sim)
+	return nil
+}
+
+// demoSigningKey is the key by which the demo signs refunds. It is the same in every process of a demo and secret to
+// nobody: only the simulator on this machine believes it.
+func demoSigningKey() (string, error) {
+	seed := sha256.Sum256([]byte("the demo of Ribambelle"))
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), seed[:])
+	if err != nil {
+		return "", fmt.Errorf("making the demo's signing key: %w", err)
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return "", fmt.Errorf("writing the demo's signing key: %w", err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})), nil
+}
+
 // takeOver waits, while a process serves, for the host to go, and then hosts at the same addresses.
 func (s *simulators) takeOver(ctx context.Context) {
 	for s.lock == nil {
@@ -292,6 +352,10 @@ func (s *simulators) fill(c Config) Config {
 	}
 	if c.MollieAPIKey == "" {
 		c.MollieAPIKey, c.MollieAPIURL = demoMollieKey, "http://"+s.addr.MollieAddr
+	}
+	if signing, err := demoSigningKey(); err == nil && c.BancontactKey == "" {
+		c.BancontactKey, c.BancontactProfile = demoBancontactKey, demoBancontactProfile
+		c.BancontactURL, c.BancontactSigningKey = "http://"+s.addr.BancontactAddr, signing
 	}
 	return c
 }
