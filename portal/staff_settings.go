@@ -86,6 +86,11 @@ var settingGroups = []settingKeys{
 	{"staff.settings.group_commune", []string{"commune.name", "commune.street", "commune.city", "commune.email", "commune.phone", "commune.postcodes", "commune.dpo"}},
 	{"staff.settings.group_money", []string{"commune.bce", "commune.iban", "commune.bic", "commune.vat", "invoice.prefix", "payment.epc_plus", "cash.no_desk", "sepa.version"}},
 	{"staff.settings.group_papers", []string{"invoice.name", "invoice.when", "commune.language", "credit.prefix", "invoice.appeal", "invoice.late", "invoice.privacy"}},
+	{"staff.settings.group_attestation", []string{
+		"attestation.prefix", "attestation.signatory", "attestation.capacity", "attestation.proxy", "attestation.certification", "attestation.certifier_name",
+		"attestation.certifier_bce", "attestation.certifier_street", "attestation.certifier_city", "attestation.certified_from", "attestation.certified_until",
+		"attestation.contact", "attestation.bus", "attestation.unmarked", "attestation.activity", "attestation.one",
+	}},
 	{"staff.settings.group_odoo", []string{"odoo.levels", "odoo.themes", "odoo.ages", "odoo.mail"}},
 	{"staff.settings.group_mail", []string{"mail.reply_to"}},
 }

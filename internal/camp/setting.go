@@ -133,6 +133,23 @@ var SettingKeys = map[string]string{
 	"invoice.appeal":    "",          // how to contest, printed as it stands
 	"invoice.late":      "",          // what follows a late payment
 	"invoice.privacy":   "",          // what becomes of the data
+	// The attestations: who is authorised to certify care (281.86, cadre I) and who signs.
+	"attestation.prefix":           "ATT",
+	"attestation.certification":    "2", // code f86_2031 of Belcotax: 0 not applicable, 1 ONE, 2 public authority, 3 abroad, 4 school
+	"attestation.certifier_name":   "",  // empty: the commune itself, with its address and number
+	"attestation.certifier_bce":    "",
+	"attestation.certifier_street": "",
+	"attestation.certifier_city":   "",
+	"attestation.certified_from":   "", // only when it does not hold for the whole year
+	"attestation.certified_until":  "",
+	"attestation.signatory":        "",
+	"attestation.capacity":         "",
+	"attestation.proxy":            "", // "oui": signs by proxy
+	"attestation.contact":          "", // the person whom Belcotax-on-web may ask
+	"attestation.activity":         "Stage de vacances, sans nuitée",
+	"attestation.one":              "", // number that the ONE gave the organiser
+	"attestation.bus":              "", // "oui" counts the bus as care
+	"attestation.unmarked":         "", // "oui" counts a day without a mark as attended
 }
 
 // Setting returns a setting of the commune, or its default.

@@ -45,16 +45,17 @@ type app struct {
 	box  *seal.Box
 	jobs *job.Client // inserts only; serve makes the working one
 
-	account   *account.Store
-	household *household.Store
-	medical   *medical.Store
-	camp      *camp.Store
-	transport *transport.Store
-	ledger    *ledger.Store
-	enrol     *enrol.Store
-	reports   *reports.Store
-	notice    *notice.Store
-	sync      *campsync.Syncer // nil: not mirrored
+	account      *account.Store
+	household    *household.Store
+	medical      *medical.Store
+	camp         *camp.Store
+	transport    *transport.Store
+	ledger       *ledger.Store
+	attestations *ledger.Attestations
+	enrol        *enrol.Store
+	reports      *reports.Store
+	notice       *notice.Store
+	sync         *campsync.Syncer // nil: not mirrored
 
 	odoo       *connector.Client     // nil: not mirrored
 	sender     *mail.Sender          // nil: no mail leaves
@@ -223,6 +224,7 @@ func (a *app) openRooms() {
 	a.camp = camp.New(a.db, a.now)
 	a.transport = transport.New(a.db, a.now)
 	a.ledger = ledger.New(a.db, a.now)
+	a.attestations = ledger.NewAttestations(a.db, a.now, a.box, a.household, a.jobs)
 	a.reports = reports.New(a.db, a.now, a.medical)
 	a.enrol = &enrol.Store{DB: a.db, Now: a.now, Jobs: a.jobs, Households: a.household}
 	if a.provider != nil {
@@ -234,6 +236,7 @@ func (a *app) openRooms() {
 		sender = a.sender
 	}
 	a.notice = notice.New(a.db, a.now, a.jobs, sender, a.account, a.reports, a.config.PublicURL, a.log)
+	a.notice.Attestations = a.attestations
 	if a.odoo != nil {
 		a.sync = &campsync.Syncer{DB: a.db, Now: a.now, Odoo: a.odoo, Camps: a.camp, Enrol: a.enrol, Households: a.household, Log: a.log}
 	}

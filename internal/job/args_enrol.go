@@ -29,16 +29,25 @@ type InvoiceIssued struct {
 	InvoiceID string `json:"invoice_id"`
 }
 
+// AttestationIssued draws an attestation and tells its debtor that it can be downloaded.
+type AttestationIssued struct {
+	AttestationID string `json:"attestation_id"`
+}
+
 // PushSoon asks for a SyncPush. A unique job inserted in the transaction of every family would make them wait for
 // one another at nine o'clock; this one is not unique, and its worker inserts the unique one.
 type PushSoon struct{}
 
 // Kind names the job in the queue's table; it never changes.
 func (RegistrationChanged) Kind() string { return "registration_changed" }
-func (ConsentAsked) Kind() string        { return "consent_asked" }  //nolint:revive // see RegistrationChanged
-func (CancelAsked) Kind() string         { return "cancel_asked" }   //nolint:revive // see RegistrationChanged
-func (InvoiceIssued) Kind() string       { return "invoice_issued" } //nolint:revive // see RegistrationChanged
-func (PushSoon) Kind() string            { return "push_soon" }      //nolint:revive // see RegistrationChanged
+func (ConsentAsked) Kind() string        { return "consent_asked" }      //nolint:revive // see RegistrationChanged
+func (CancelAsked) Kind() string         { return "cancel_asked" }       //nolint:revive // see RegistrationChanged
+func (InvoiceIssued) Kind() string       { return "invoice_issued" }     //nolint:revive // see RegistrationChanged
+func (AttestationIssued) Kind() string   { return "attestation_issued" } //nolint:revive // see RegistrationChanged
+func (PushSoon) Kind() string            { return "push_soon" }          //nolint:revive // see RegistrationChanged
 
 // InsertOpts says how the job is queued unless the caller overrides it.
 func (InvoiceIssued) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: QueueMail} }
+
+// InsertOpts says how the job is queued unless the caller overrides it.
+func (AttestationIssued) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: QueueMail} }

@@ -75,6 +75,8 @@ func (s *Store) write(ctx context.Context, tx db.Tx, m message) (person, letter,
 	loc := locale.For(p.Locale)
 	var l letter
 	switch {
+	case m.Template == templateAttestation:
+		l, err = s.attestationLetter(ctx, tx, m, p, loc)
 	case strings.HasPrefix(m.Template, templateRegistration):
 		l, err = s.registrationLetter(ctx, tx, m, p, loc)
 	case m.Template == templateClaim:

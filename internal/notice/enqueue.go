@@ -27,6 +27,7 @@ const (
 	templateBusRefused   = templateRegistration + "bus_refused"
 	templateInvoice      = "invoice"
 	templateCredit       = "credit_note"
+	templateAttestation  = "attestation"
 	templateConsent      = "consent_asked"
 	templateCancelAsked  = "cancel_asked"
 	templateClaim        = "family_claim"

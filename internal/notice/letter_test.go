@@ -439,7 +439,7 @@ func TestSaveRule(t *testing.T) {
 func TestWords(t *testing.T) {
 	t.Parallel()
 	keys := []string{
-		"account_confirm", "account_known", "account_reset", templateInvoice, TriggerSheetStale, "sheet_stale.new", TriggerCampSoon, TriggerPaymentDue,
+		"account_confirm", "account_known", "account_reset", templateInvoice, templateAttestation, templateAttestation + ".corrected", templateAttestation + ".withdrawn", TriggerSheetStale, "sheet_stale.new", TriggerCampSoon, TriggerPaymentDue,
 		"registration_to_validate.again", "registration_awaiting_payment.told", "registration_expired.offer", "registration_over.told",
 	}
 	for _, state := range told {

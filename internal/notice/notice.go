@@ -38,16 +38,17 @@ type Queue interface {
 
 // Store writes messages and sends them. It is safe for concurrent use.
 type Store struct {
-	DB        *db.DB
-	Now       civil.Clock
-	Jobs      Queue
-	Sender    Sender
-	Accounts  *account.Store
-	Families  *household.Store // makes the links of mailed codes
-	Ledger    *ledger.Store
-	Reports   *reports.Store // draws invoices
-	PublicURL string         // where the portal is, without a slash at the end
-	Log       *slog.Logger
+	DB           *db.DB
+	Now          civil.Clock
+	Jobs         Queue
+	Sender       Sender
+	Accounts     *account.Store
+	Families     *household.Store // makes the links of mailed codes
+	Ledger       *ledger.Store
+	Reports      *reports.Store // draws invoices
+	PublicURL    string         // where the portal is, without a slash at the end
+	Log          *slog.Logger
+	Attestations *ledger.Attestations // told of by attestationIssued
 }
 
 // New returns a Store on d. PublicURL is the absolute address under which families reach the portal.
@@ -88,6 +89,9 @@ func (s *Store) Register(workers *river.Workers) {
 			return job.Permanent(fmt.Errorf("reading the id of a credit note: %w", err))
 		}
 		return s.creditIssued(ctx, id)
+	}))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[job.AttestationIssued]) error {
+		return s.attestationIssued(ctx, j.Args.AttestationID)
 	}))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[job.RemindersDue]) error {
 		return s.remindersDue(ctx, j.Args.At)

@@ -12,6 +12,8 @@ const (
 	pathConfirm = "/confirmation"
 	pathReset   = "/mot-de-passe/nouveau"
 	pathClaim   = "/activation"
+
+	pathAttestations = "/mon-espace/attestations"
 )
 
 // withCode returns the address of a page that takes a mailed code.

@@ -73,6 +73,9 @@ func (s *Store) Merge(ctx context.Context, actor audit.Actor, doubleID, survivor
 		if err != nil {
 			return err
 		}
+		if err := s.Households.AdoptFiscal(ctx, tx, d.Kind, survivorID, otherID); err != nil {
+			return err
+		}
 		if err := s.settle(ctx, tx, actor, d.Kind, doubleID, survivorID, otherID); err != nil {
 			return err
 		}
