@@ -193,7 +193,6 @@ type terms struct {
 	head      AttestationContent // what is the same on each
 	activity  string
 	one       string
-	bank      string
 	phone     string
 	email     string
 	maximum   civil.Cents // of the year, per day and child; 0 while nobody entered it

@@ -18,7 +18,7 @@ import (
 func TestAttestationOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.Attestations = ledger.NewAttestations(b.World.DB, b.now, b.World.Box, b.World.Households, b.World.Jobs)
+	b.Attestations = ledger.NewAttestations(b.World.DB, b.now, b.Box, b.Households, b.World.Jobs)
 	f := b.Family(t, 1)
 	r := b.Validate(t, f, b.Ask(t, f, 0, b.Camp(t, "Nature", 10)))
 	b.pay(t, f, r)
