@@ -33,6 +33,7 @@ var Schedule = []Entry{
 	{"reminders_due", "@every 15m", func(slot time.Time) river.JobArgs { return job.RemindersDue{At: slot} }},
 	{"account_sweep", "CRON_TZ=Europe/Brussels 30 3 * * *", func(time.Time) river.JobArgs { return job.AccountSweep{} }},
 	{"household_sweep", "CRON_TZ=Europe/Brussels 45 3 * * *", func(time.Time) river.JobArgs { return job.HouseholdSweep{} }},
+	{"instalments_due", "CRON_TZ=Europe/Brussels 0 7 * * *", func(time.Time) river.JobArgs { return job.InstalmentsDue{} }},
 	{"sync_sweep", "CRON_TZ=Europe/Brussels 15 4 * * *", func(time.Time) river.JobArgs { return job.SyncSweep{} }},
 }
 

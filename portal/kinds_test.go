@@ -79,7 +79,7 @@ var probes = []probe{
 		return err
 	}, "/mon-espace/inscriptions/{reg}/bus"},
 	{household.RightPay, func(c *circle, g uuid.UUID) error {
-		_, err := c.config.Enrol.StartPayment(context.Background(), g, c.reg, func(uuid.UUID) string { return "https://portal.test/" })
+		_, err := c.config.Enrol.StartPayment(context.Background(), g, []uuid.UUID{c.reg}, "bancontact", func(uuid.UUID) string { return "https://portal.test/" })
 		return err
 	}, ""}, // the page of a payment is the payer's alone: see below
 	{household.RightCancel, func(c *circle, g uuid.UUID) error {

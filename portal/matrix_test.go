@@ -262,7 +262,7 @@ type matrixRow struct {
 func newMatrix(t *testing.T) *matrix {
 	t.Helper()
 	m := &matrix{provider: &fakeProvider{payments: map[string]*pay.Payment{}}, people: map[string]*browser{}, rows: map[enrol.State]*matrixRow{}}
-	m.bundle = setup(t, func(c *Config) { c.Enrol.Provider = m.provider })
+	m.bundle = setup(t, func(c *Config) { c.Enrol.Providers = []pay.Provider{m.provider} })
 	m.exec(`INSERT INTO setting (key, value) VALUES ('cash.no_desk', 'oui')`) // the desk has a test of its own
 	var a account.Account
 	m.people["registrant"], _, m.mother = m.adult("registrant")

@@ -24,6 +24,7 @@ import (
 	"ribambelle/internal/pay/qrcode"
 	"ribambelle/internal/pay/transfer"
 	"ribambelle/internal/problem"
+	"ribambelle/portal/form"
 	"ribambelle/portal/page"
 )
 
@@ -33,6 +34,7 @@ type paymentPage struct {
 	R             registrationCard
 	Owed          civil.Cents
 	Online        bool            // a provider takes payments
+	Ways          []enrol.Way     // in which it does, the most used first
 	Attempt       *ledger.Attempt // the one that can still be paid, or whose outcome is awaited
 	Waiting       bool            // the bank has not said yet
 	Returned      bool            // the family comes back from the provider, who has not said yet either
@@ -46,37 +48,39 @@ type paymentPage struct {
 	StatusURL     string
 }
 
-// payable returns who acts, the registration in the address, what is due for it and how much.
-func (s *server) payable(r *http.Request) (parent, myRegistration, ledger.Due, ledger.Balance, error) {
+// payable returns who acts, the registration in the address, what is due for it from that guardian and how much of it
+// now.
+func (s *server) payable(r *http.Request) (parent, myRegistration, ledger.Due, civil.Cents, error) {
 	g, one, err := s.ofRegistration(r)
 	if err != nil {
-		return g, one, ledger.Due{}, ledger.Balance{}, err
+		return g, one, ledger.Due{}, 0, err
 	}
-	d, err := ledger.DueOf(r.Context(), s.DB, one.ID)
+	reg, err := s.Enrol.Registration(r.Context(), one.ID)
+	if err != nil {
+		return g, one, ledger.Due{}, 0, err
+	}
+	d, owed, err := s.Enrol.Payable(r.Context(), s.DB, &reg, g.guardian.ID)
 	if err == nil && d.PayerID != g.guardian.ID {
 		err = problem.NotFound("registration.not_found") // nobody sees another guardian's payments
 	}
-	if err != nil {
-		return g, one, d, ledger.Balance{}, err
-	}
-	b, err := ledger.BalanceOf(r.Context(), s.DB, d.ID)
-	return g, one, d, b, err
+	return g, one, d, owed, err
 }
 
 // paymentShow shows what is due and the ways to pay it. A registration that is not to be paid leads to its page.
 func (s *server) paymentShow(w http.ResponseWriter, r *http.Request) error {
-	_, one, due, balance, err := s.payable(r)
+	_, one, due, owed, err := s.payable(r)
 	if problem.Is(err, problem.KindNotFound) && one.ID != uuid.Nil {
 		return seeOther(w, r, "/mon-espace/inscriptions/"+one.ID.String())
 	}
 	if err != nil {
 		return err
 	}
-	if one.State != enrol.AwaitingPayment || balance.Owed() <= 0 {
+	if owed <= 0 {
 		return seeOther(w, r, "/mon-espace/inscriptions/"+one.ID.String())
 	}
 	l := s.locale(r)
-	p := &paymentPage{Base: s.base(r, l.T("portal.pay.title")), R: s.registrationCard(l, one), Owed: balance.Owed(), Online: s.Enrol.Provider != nil}
+	p := &paymentPage{Base: s.base(r, l.T("portal.pay.title")), R: s.registrationCard(l, one), Owed: owed, Ways: s.Enrol.Ways(r.Context())}
+	p.Online = len(p.Ways) > 0
 	p.Section, p.NoIndex = "registrations", true
 	p.Back = &page.Link{URL: p.R.URL(), Text: l.T("portal.registration.title", one.ChildName, one.CampName)}
 	if c, err := transfer.Parse(due.Communication); err == nil {
@@ -186,7 +190,15 @@ func (s *server) paymentStart(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.Enrol.StartPayment(r.Context(), g.guardian.ID, one.ID, func(id uuid.UUID) string {
+	f, err := form.Read(r)
+	if err != nil {
+		return err
+	}
+	method := f.Text("method")
+	if method == "" {
+		method = pay.MethodBancontact
+	}
+	_, err = s.Enrol.StartPayment(r.Context(), g.guardian.ID, []uuid.UUID{one.ID}, method, func(id uuid.UUID) string {
 		return s.PublicURL + "/mon-espace/paiements/" + id.String() + "/retour"
 	})
 	if err != nil {
@@ -310,7 +322,7 @@ func (s *server) mollieSignal(w http.ResponseWriter, r *http.Request) error {
 	if err := r.ParseForm(); err != nil || !mollieID.MatchString(r.PostForm.Get("id")) {
 		return nil
 	}
-	id, err := s.Enrol.PaymentByProvider(r.Context(), r.PostForm.Get("id"))
+	id, err := s.Enrol.PaymentByProvider(r.Context(), "mollie", r.PostForm.Get("id"))
 	if err == nil {
 		err = s.DB.InTx(r.Context(), func(ctx context.Context, tx db.Tx) error {
 			_, err := s.Jobs.InsertTx(ctx, tx, job.PaymentCheck{PaymentID: id.String()}, nil)

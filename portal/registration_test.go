@@ -87,7 +87,7 @@ type journey struct {
 func newJourney(t *testing.T, change ...func(*camp.Pulled)) *journey {
 	t.Helper()
 	j := &journey{provider: &fakeProvider{payments: map[string]*pay.Payment{}, qr: "data:image/png;base64,AAAA"}}
-	j.bundle = setup(t, func(c *Config) { c.Enrol.Provider = j.provider })
+	j.bundle = setup(t, func(c *Config) { c.Enrol.Providers = []pay.Provider{j.provider} })
 	j.camp = j.bundle.camp(change...)
 	j.line = j.bus(j.camp)
 	j.parent, j.account = j.person("sophie@example.test", "Sophie Lambert")
@@ -387,7 +387,7 @@ func TestMollieSignal(t *testing.T) {
 func TestPayWithoutProvider(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t)
-	j.config.Enrol.Provider = nil
+	j.config.Enrol.Providers = nil
 	page := j.register()
 	j.decide(page, true)
 	a := j.parent.see(page + "/paiement")

@@ -244,7 +244,7 @@ func (s *server) staffMoneyOf(ctx context.Context, r enrol.Registration) (*staff
 		return nil, err
 	}
 	m := &staffMoney{DueID: d.ID, Communication: transfer.Communication(d.Communication).String()}
-	if m.Balance, err = ledger.BalanceOf(ctx, s.DB, d.ID); err != nil {
+	if m.Balance, err = ledger.BalanceOf(ctx, s.DB, d.ID, s.today()); err != nil {
 		return nil, err
 	}
 	rows, err := s.DB.Query(ctx, `

@@ -328,7 +328,7 @@ func TestPushFollowsTheState(t *testing.T) {
 	}
 	b.mirrored(t, event, "draft")
 	r = b.Validate(t, f, r)
-	a, err := b.Enrol.StartPayment(t.Context(), f.Guardian.ID, r.ID, func(uuid.UUID) string { return "https://x.example" })
+	a, err := b.Enrol.StartPayment(t.Context(), f.Guardian.ID, []uuid.UUID{r.ID}, "bancontact", func(uuid.UUID) string { return "https://x.example" })
 	if err != nil {
 		t.Fatal(err)
 	}

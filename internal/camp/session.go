@@ -125,3 +125,19 @@ func replaceSessions(ctx context.Context, tx db.Tx, campID uuid.UUID, want []Ses
 }
 
 func clock(minutes int) string { return fmt.Sprintf("%02d:%02d", minutes/60, minutes%60) }
+
+// CancelSessions cancels planned sessions of a camp in the caller's transaction, with a reason that families read, and
+// returns how many: what is cancelled, held or of another camp is left out.
+func CancelSessions(ctx context.Context, tx db.Tx, campID uuid.UUID, ids []uuid.UUID, reason string) (int, error) {
+	tag, err := tx.Exec(ctx, `
+		UPDATE camp_session
+		SET state = 'cancelled', reason = @reason
+		WHERE camp_id = @camp
+		  AND id = ANY(@ids)
+		  AND state IN ('planned', 'shortened')`,
+		pgx.NamedArgs{"camp": campID, "ids": ids, "reason": reason})
+	if err != nil {
+		return 0, fmt.Errorf("cancelling sessions of camp %s: %w", campID, err)
+	}
+	return int(tag.RowsAffected()), nil
+}

@@ -228,8 +228,8 @@ func (a *app) openRooms() {
 	a.reports = reports.New(a.db, a.now, a.medical)
 	a.enrol = &enrol.Store{DB: a.db, Now: a.now, Jobs: a.jobs, Households: a.household}
 	if a.provider != nil {
-		a.enrol.Provider = a.provider
-		a.enrol.WebhookURL = a.webhookURL()
+		a.enrol.Providers = append(a.enrol.Providers, a.provider)
+		a.enrol.WebhookURLs = map[string]string{a.provider.Name(): a.webhookURL()}
 	}
 	var sender notice.Sender // an interface that holds a nil *mail.Sender would not be nil
 	if a.sender != nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 
 	"github.com/riverqueue/river"
 
@@ -36,6 +37,18 @@ func (a *app) workers() []func(*river.Workers) {
 		}),
 		worker(func(ctx context.Context, _ job.PaymentSweep) error {
 			_, err := a.enrol.SweepPayments(ctx)
+			_, refunds := a.enrol.SweepRefunds(ctx)
+			return errors.Join(err, refunds)
+		}),
+		worker(func(ctx context.Context, args job.RefundSend) error {
+			id, err := parseID(args.RefundID)
+			if err != nil {
+				return job.Permanent(err)
+			}
+			return a.enrol.SendRefund(ctx, id)
+		}),
+		worker(func(ctx context.Context, _ job.InstalmentsDue) error {
+			_, err := a.enrol.Instalments(ctx)
 			return err
 		}),
 		worker(func(ctx context.Context, _ job.HouseholdSweep) error {

@@ -30,7 +30,7 @@ func (s *Store) SettleBank(ctx context.Context, tx db.Tx, actor audit.Actor, due
 	if err != nil {
 		return 0, 0, err
 	}
-	b, err := ledger.BalanceOf(ctx, tx, d.ID)
+	b, err := ledger.BalanceOf(ctx, tx, d.ID, s.today())
 	if err != nil {
 		return 0, 0, err
 	}
@@ -48,7 +48,7 @@ func (s *Store) SettleBank(ctx context.Context, tx db.Tx, actor audit.Actor, due
 	if err := s.settle(ctx, tx, &r, d, actor); err != nil {
 		return 0, 0, err
 	}
-	if b, err = ledger.BalanceOf(ctx, tx, d.ID); err != nil {
+	if b, err = ledger.BalanceOf(ctx, tx, d.ID, s.today()); err != nil {
 		return 0, 0, err
 	}
 	after = b.Owed()

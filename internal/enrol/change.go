@@ -13,7 +13,6 @@ import (
 	"ribambelle/internal/civil"
 	"ribambelle/internal/db"
 	"ribambelle/internal/household"
-	"ribambelle/internal/ledger"
 	"ribambelle/internal/place"
 	"ribambelle/internal/problem"
 	"ribambelle/internal/task"
@@ -59,18 +58,13 @@ func (s *Store) leaving(ctx context.Context, q db.Querier, r *Registration, guar
 	}
 	first := Facts{Camp: c, Sessions: sessions}.FirstDay()
 	v.Until = policies[r.CampID].LeaveUntil(first)
-	var charged civil.Cents
-	d, err := ledger.DueOf(ctx, q, r.ID)
-	switch {
-	case err == nil:
-		b, err := ledger.BalanceOf(ctx, q, d.ID)
-		if err != nil {
-			return v, err
-		}
-		v.Paid, charged = b.Paid-b.Refunded, b.Charged
-	case !problem.Is(err, problem.KindNotFound):
+	a, err := s.accounts(ctx, q, r.ID)
+	if err != nil {
 		return v, err
 	}
+	b := a.total()
+	charged := b.Price
+	v.Paid = b.Kept()
 	v.Request = v.Paid > 0 || r.PayerID != guardianID || charged > 0 && s.Now().After(v.Until)
 	if charged > 0 && !certificate {
 		if v.Percent, err = feePercent(ctx, q, first.Sub(s.today())); err != nil {
@@ -313,7 +307,7 @@ func (s *Store) MoveTo(ctx context.Context, guardianID, accountID, id uuid.UUID,
 		if v.Request || old.State.Info().Exit || old.State == Completed {
 			return problem.Conflict("registration.move_by_staff")
 		}
-		if err := s.leave(ctx, tx, &old, Withdrawn, audit.Account(accountID), "déplacée vers un autre stage"); err != nil {
+		if err := s.leave(ctx, tx, &old, Withdrawn, 0, audit.Account(accountID), "déplacée vers un autre stage"); err != nil {
 			return err
 		}
 		made, err = s.register(ctx, tx, guardianID, to)

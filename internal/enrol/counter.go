@@ -98,7 +98,7 @@ func (s *Store) MoveFor(ctx context.Context, accountID, id uuid.UUID, to Request
 		if old.State.Info().Exit || old.State == Completed {
 			return problem.Conflict("registration.over", old.State.Info().Label())
 		}
-		if err := s.leave(ctx, tx, &old, Cancelled, actor, reason); err != nil {
+		if err := s.leave(ctx, tx, &old, Cancelled, 0, actor, reason); err != nil {
 			return err
 		}
 		if made, err = s.register(ctx, tx, guardian, to); err != nil {

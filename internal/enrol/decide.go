@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ribambelle/internal/audit"
+	"ribambelle/internal/civil"
 	"ribambelle/internal/db"
 	"ribambelle/internal/household"
 	"ribambelle/internal/job"
@@ -36,7 +37,7 @@ func (s *Store) Decide(ctx context.Context, accountID, id uuid.UUID, accept bool
 			return err
 		}
 		if !accept {
-			return s.leave(ctx, tx, &r, Refused, actor, reason)
+			return s.leave(ctx, tx, &r, Refused, 0, actor, reason)
 		}
 		if r.State != ToValidate {
 			return problem.Conflict("registration.not_to_decide", r.State.Info().Label())
@@ -108,54 +109,24 @@ func (s *Store) askPayment(ctx context.Context, tx db.Tx, r *Registration, f Fac
 		}
 		return s.move(ctx, tx, r, Confirmed, nil, actor, "")
 	}
-	d, err := s.charge(ctx, tx, r, actor)
+	if _, err := s.charge(ctx, tx, r, actor); err != nil {
+		return err
+	}
+	a, err := s.accounts(ctx, tx, r.ID)
 	if err != nil {
 		return err
 	}
-	b, err := ledger.BalanceOf(ctx, tx, d.ID)
-	if err != nil {
-		return err
-	}
-	if r.State == Validated && b.Owed() <= 0 { // paid before the decision
-		return s.confirm(ctx, tx, r, d, actor)
+	if r.State == Validated && a.covered() { // paid before the decision, or promised by an organisation
+		return s.confirm(ctx, tx, r, actor)
 	}
 	due := payBy(s.Now(), f)
 	return s.move(ctx, tx, r, AwaitingPayment, &due, actor, "")
 }
 
-// charge books what a registration costs, unless its lines already amount to that.
-func (s *Store) charge(ctx context.Context, tx db.Tx, r *Registration, actor audit.Actor) (ledger.Due, error) {
-	d, err := ledger.DueOf(ctx, tx, r.ID)
-	if problem.Is(err, problem.KindNotFound) {
-		d, err = ledger.NewDue(ctx, tx, r.ID, r.PayerID, r.DebtorID, s.Now())
-	}
-	if err != nil {
-		return d, err
-	}
-	b, err := ledger.BalanceOf(ctx, tx, d.ID)
-	if err != nil || b.Charged >= r.PriceCents {
-		return d, err
-	}
-	if b.Charged > 0 { // a cost that was partly reduced before: the rest in one line
-		_, err = ledger.Add(ctx, tx, d, ledger.Line{
-			Kind: ledger.Charge, Cents: r.PriceCents - b.Charged, Label: "ledger.rest", Source: "tariff", Actor: actor.String(), At: s.Now(),
-		})
-		return d, err
-	}
-	for _, l := range r.PriceDetail {
-		_, err := ledger.Add(ctx, tx, d, ledger.Line{
-			Kind: ledger.Charge, Cents: l.Cents, Label: l.Label, Source: "tariff", Actor: actor.String(), At: s.Now(),
-		})
-		if err != nil {
-			return d, err
-		}
-	}
-	return d, nil
-}
-
 // leave ends a registration: its places are freed, what was not paid is no longer due, and the next family on the
-// waiting list is offered the place. Money that was paid stays in the ledger and becomes a task.
-func (s *Store) leave(ctx context.Context, tx db.Tx, r *Registration, exit State, actor audit.Actor, reason string) error {
+// waiting list is offered the place. The regulation may keep a fee of that many cents; money that was paid beyond it
+// becomes a task until it has gone back.
+func (s *Store) leave(ctx context.Context, tx db.Tx, r *Registration, exit State, fee civil.Cents, actor audit.Actor, reason string) error {
 	if err := s.move(ctx, tx, r, exit, nil, actor, reason); err != nil {
 		return err
 	}
@@ -165,37 +136,10 @@ func (s *Store) leave(ctx context.Context, tx db.Tx, r *Registration, exit State
 	if err := transport.Leave(ctx, tx, r.ID); err != nil {
 		return err
 	}
-	if err := s.forgive(ctx, tx, r, actor); err != nil {
+	if err := s.forgive(ctx, tx, r, fee, actor); err != nil {
 		return err
 	}
 	return s.promote(ctx, tx, r.CampID)
-}
-
-// forgive takes back the charges of an exit; what was paid then shows as owed to the payer.
-func (s *Store) forgive(ctx context.Context, tx db.Tx, r *Registration, actor audit.Actor) error {
-	d, err := ledger.DueOf(ctx, tx, r.ID)
-	if problem.Is(err, problem.KindNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	b, err := ledger.BalanceOf(ctx, tx, d.ID)
-	if err != nil {
-		return err
-	}
-	if b.Charged > 0 {
-		_, err := ledger.Add(ctx, tx, d, ledger.Line{
-			Kind: ledger.Reduction, Cents: b.Charged, Label: "ledger.given_up", Source: "staff", Actor: actor.String(), At: s.Now(),
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if b.Paid > b.Refunded {
-		return task.Open(ctx, tx, task.RefundDue, "registration", r.ID.String(), map[string]any{"registration": r.ID, "cents": b.Paid - b.Refunded})
-	}
-	return nil
 }
 
 // Withdraw takes a registration back for a guardian with the right to cancel. Once money was paid, past the camp's
@@ -246,24 +190,61 @@ func (s *Store) withdraw(ctx context.Context, guardianID, accountID, id uuid.UUI
 			return audit.Record(ctx, tx, audit.Account(accountID), "registration.cancel_asked", "registration", r.ID.String(), map[string]any{"guardian": guardianID})
 		}
 		done = true
-		return s.leave(ctx, tx, &r, Withdrawn, audit.Account(accountID), reason)
+		return s.leave(ctx, tx, &r, Withdrawn, v.Fee, audit.Account(accountID), reason)
 	})
 	return done, err
 }
 
-// Cancel ends a registration by the commune, with a reason that the family reads. It also answers a family's request.
+// Ending is how staff end a registration.
+type Ending struct {
+	Reason   string      // that the family reads
+	Fee      civil.Cents // that the commune keeps; LeavingFor computes it, staff may ask less
+	GiveBack bool        // decide at once that what was paid beyond the fee goes back the way it came
+}
+
+// Cancel ends a registration by the commune, without a fee, with a reason that the family reads.
 func (s *Store) Cancel(ctx context.Context, accountID, id uuid.UUID, reason string) error {
-	reason = strings.TrimSpace(reason)
-	if err := checkReason(reason, true); err != nil {
+	return s.End(ctx, accountID, id, Ending{Reason: reason})
+}
+
+// End ends a registration, by the commune or in answer to a family's request. Invalid without a reason, or with a fee above
+// what the registration costs.
+func (s *Store) End(ctx context.Context, accountID, id uuid.UUID, e Ending) error {
+	e.Reason = strings.TrimSpace(e.Reason)
+	if err := checkReason(e.Reason, true); err != nil {
 		return err
 	}
+	actor := audit.Account(accountID)
 	return s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		r, err := lock(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		if err := s.leave(ctx, tx, &r, Cancelled, audit.Account(accountID), reason); err != nil {
+		a, err := s.accounts(ctx, tx, id)
+		if err != nil {
 			return err
+		}
+		if e.Fee < 0 || e.Fee > max(0, a.total().Price) {
+			var f problem.Fields
+			f.Add("fee", "registration.fee_too_high")
+			return f.Err()
+		}
+		if err := s.leave(ctx, tx, &r, Cancelled, e.Fee, actor, e.Reason); err != nil {
+			return err
+		}
+		if e.GiveBack {
+			all, err := s.returnable(ctx, tx, id)
+			if err != nil {
+				return err
+			}
+			for _, v := range all {
+				if err := s.giveBack(ctx, tx, v.Due, v.Cents, ledger.RefundOrder{Reason: e.Reason, DecidedBy: actor.String()}); err != nil {
+					return err
+				}
+			}
+			if err := s.owesBack(ctx, tx, &r); err != nil {
+				return err
+			}
 		}
 		return task.Close(ctx, tx, task.CancelAsked, "registration", r.ID.String(), accountID.String())
 	})
@@ -284,7 +265,7 @@ func (s *Store) Answer(ctx context.Context, guardianID, accountID, id uuid.UUID,
 			return problem.Gone("registration.offer_over")
 		}
 		if !take {
-			return s.leave(ctx, tx, &r, Declined, actor, "")
+			return s.leave(ctx, tx, &r, Declined, 0, actor, "")
 		}
 		f, err := s.facts(ctx, tx, r.ChildID, r.CampID, r.ID, r.TicketID)
 		if err != nil {

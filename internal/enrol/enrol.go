@@ -55,8 +55,9 @@ type Store struct {
 	Now        civil.Clock
 	Jobs       job.Inserter
 	Households *household.Store
-	Provider   pay.Provider // nil: transfer and counter only
-	WebhookURL string       // where the provider signals; "" when nobody outside can reach us
+	Providers  []pay.Provider // in order of preference; none: transfer and counter only
+	// WebhookURLs says where each provider signals, by its name; none when nobody outside can reach us.
+	WebhookURLs map[string]string
 }
 
 const columns = `id, child_id, camp_id, ticket_id, registrant_id, payer_id, debtor_id, state, state_since, due_at, waiting_since,

@@ -68,11 +68,11 @@ func TestJourney(t *testing.T) {
 	if r.State != enrol.AwaitingPayment || r.DueAt == nil || !r.DueAt.Equal(want) {
 		t.Fatalf("after the decision: %s until %v, want awaiting_payment until %v", r.State, r.DueAt, want)
 	}
-	a, err := w.Enrol.StartPayment(ctx, f.Guardian.ID, r.ID, back)
+	a, err := w.Enrol.StartPayment(ctx, f.Guardian.ID, []uuid.UUID{r.ID}, "bancontact", back)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := w.Enrol.StartPayment(ctx, f.Guardian.ID, r.ID, back)
+	again, err := w.Enrol.StartPayment(ctx, f.Guardian.ID, []uuid.UUID{r.ID}, "bancontact", back)
 	if err != nil || again.ID != a.ID {
 		t.Errorf("a second start gave payment %s, %v; want the open one %s", again.ID, err, a.ID)
 	}
@@ -123,7 +123,7 @@ func TestLateMoney(t *testing.T) {
 			c := w.Camp(t, "Cirque", 1)
 			f := w.Family(t, 1)
 			r := w.Validate(t, f, w.Ask(t, f, 0, c))
-			a, err := w.Enrol.StartPayment(ctx, f.Guardian.ID, r.ID, back)
+			a, err := w.Enrol.StartPayment(ctx, f.Guardian.ID, []uuid.UUID{r.ID}, "bancontact", back)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -162,11 +162,11 @@ func TestLostAnswerKeepsTheKey(t *testing.T) {
 	f := w.Family(t, 1)
 	r := w.Validate(t, f, w.Ask(t, f, 0, w.Camp(t, "Chimie", 0)))
 	w.Provider.LoseAnswers(true)
-	if _, err := w.Enrol.StartPayment(ctx, f.Guardian.ID, r.ID, back); !problem.Is(err, problem.KindUnavailable) {
+	if _, err := w.Enrol.StartPayment(ctx, f.Guardian.ID, []uuid.UUID{r.ID}, "bancontact", back); !problem.Is(err, problem.KindUnavailable) {
 		t.Fatalf("a lost answer gave %v, want unavailable", err)
 	}
 	w.Provider.LoseAnswers(false)
-	if _, err := w.Enrol.StartPayment(ctx, f.Guardian.ID, r.ID, back); err != nil {
+	if _, err := w.Enrol.StartPayment(ctx, f.Guardian.ID, []uuid.UUID{r.ID}, "bancontact", back); err != nil {
 		t.Fatal(err)
 	}
 	if n := w.Provider.Count(); n != 1 {

@@ -108,12 +108,11 @@ func (s *Store) expireCamp(ctx context.Context, tx db.Tx, campID uuid.UUID) erro
 
 // expire ends a locked registration whose deadline has passed, unless money may be on its way.
 func (s *Store) expire(ctx context.Context, tx db.Tx, r *Registration) (bool, error) {
-	d, err := ledger.DueOf(ctx, tx, r.ID)
-	switch {
-	case problem.Is(err, problem.KindNotFound):
-	case err != nil:
+	a, err := s.accounts(ctx, tx, r.ID)
+	if err != nil {
 		return false, err
-	default:
+	}
+	for _, d := range a.dues {
 		open, err := ledger.OpenAttempt(ctx, tx, d.ID)
 		if err == nil {
 			_, err = s.Jobs.InsertTx(ctx, tx, job.PaymentCheck{PaymentID: open.ID.String()}, nil)
@@ -122,16 +121,12 @@ func (s *Store) expire(ctx context.Context, tx db.Tx, r *Registration) (bool, er
 		if !problem.Is(err, problem.KindNotFound) {
 			return false, err
 		}
-		b, err := ledger.BalanceOf(ctx, tx, d.ID)
-		if err != nil {
-			return false, err
-		}
-		if b.Paid > b.Refunded { // part of the money is here: a person decides
-			return false, task.Open(ctx, tx, task.OtherAmount, "registration", r.ID.String(),
-				map[string]any{"registration": r.ID, "owed": b.Owed(), "paid": b.Paid})
-		}
 	}
-	return true, s.leave(ctx, tx, r, Expired, audit.Job("expire"), "")
+	if b := a.total(); b.Kept() > 0 { // part of the money is here: a person decides
+		return false, task.Open(ctx, tx, task.OtherAmount, "registration", r.ID.String(),
+			map[string]any{"registration": r.ID, "owed": b.Owed(), "paid": b.Paid})
+	}
+	return true, s.leave(ctx, tx, r, Expired, 0, audit.Job("expire"), "")
 }
 
 // promoteBatch bounds how many families one freed place looks through.

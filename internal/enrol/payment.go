@@ -1,14 +1,17 @@
 package enrol
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
 	"ribambelle/internal/audit"
 	"ribambelle/internal/camp"
+	"ribambelle/internal/civil"
 	"ribambelle/internal/db"
 	"ribambelle/internal/household"
 	"ribambelle/internal/ledger"
@@ -17,59 +20,195 @@ import (
 	"ribambelle/internal/task"
 )
 
-// StartPayment opens a payment for what a registration owes, or returns the one that is open already. back gives the
-// address to which the payer's browser returns. Forbidden without the right to pay; Conflict when nothing is to be
-// paid now; Unavailable without a provider or while it does not answer: trying again is safe.
-func (s *Store) StartPayment(ctx context.Context, guardianID, id uuid.UUID, back func(payment uuid.UUID) string) (ledger.Attempt, error) {
-	if s.Provider == nil {
-		return ledger.Attempt{}, problem.Unavailable("payment.no_provider")
-	}
-	a, communication, err := s.attempt(ctx, guardianID, id)
-	if err != nil || a.Status != ledger.StatusNew {
-		return a, err
-	}
-	return s.open(ctx, a, communication, back)
+// Way is a way to pay over the network.
+type Way struct {
+	Provider string
+	Method   string // bancontact and the like
 }
 
-// attempt stores a new attempt, or finds the one to go on with.
-func (s *Store) attempt(ctx context.Context, guardianID, id uuid.UUID) (a ledger.Attempt, communication string, err error) {
+// provider returns the provider of that name, or nil.
+func (s *Store) provider(name string) pay.Provider {
+	for _, p := range s.Providers {
+		if p.Name() == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// Ways returns the ways to pay that are offered now, each method by the first provider that has it. A provider that does
+// not answer offers nothing.
+func (s *Store) Ways(ctx context.Context) []Way {
+	var ways []Way
+	for _, p := range s.Providers {
+		methods, err := p.Methods(ctx)
+		if err != nil {
+			continue
+		}
+		for _, m := range methods {
+			if !slices.ContainsFunc(ways, func(w Way) bool { return w.Method == m }) {
+				ways = append(ways, Way{Provider: p.Name(), Method: m})
+			}
+		}
+	}
+	return ways
+}
+
+// Payable is what a guardian can pay now of a registration: the own due, or the family's first one. More than what is
+// to be paid by today is taken when nothing is: an instalment of a later day.
+func (s *Store) Payable(ctx context.Context, q db.Querier, r *Registration, guardianID uuid.UUID) (ledger.Due, civil.Cents, error) {
+	d, err := ledger.DueFor(ctx, q, r.ID, guardianID)
+	if problem.Is(err, problem.KindNotFound) {
+		d, err = ledger.DueOf(ctx, q, r.ID)
+	}
+	if err != nil {
+		return d, 0, err
+	}
+	b, err := ledger.BalanceOf(ctx, q, d.ID, s.today())
+	if err != nil || r.undecided() || r.State == Submitted || b.Owed() <= 0 {
+		return d, 0, err
+	}
+	if now := b.OwedNow(); now > 0 {
+		return d, now, nil
+	}
+	return d, b.Owed(), nil
+}
+
+// StartPayment opens one payment for what a guardian owes for some registrations, or returns the one that is open
+// already. back gives the address to which the payer's browser returns. Forbidden without the right to pay; Conflict
+// when nothing is to be paid now, or the outcome of another payment is awaited; Unavailable without a provider of that
+// method or while it does not answer: trying again is safe.
+func (s *Store) StartPayment(ctx context.Context, guardianID uuid.UUID, ids []uuid.UUID, method string, back func(payment uuid.UUID) string) (ledger.Attempt, error) {
+	ways := s.Ways(ctx)
+	at := slices.IndexFunc(ways, func(w Way) bool { return w.Method == method })
+	switch {
+	case len(s.Providers) == 0:
+		return ledger.Attempt{}, problem.Unavailable("payment.no_provider")
+	case at < 0:
+		return ledger.Attempt{}, problem.Unavailable("payment.provider_silent")
+	}
+	for range 2 { // the second time without the payments that stood in the way
+		o, err := s.attempt(ctx, guardianID, ids, ways[at])
+		if err != nil {
+			return o.attempt, err
+		}
+		if len(o.others) > 0 {
+			if err := s.cancelOthers(ctx, o.others); err != nil {
+				return ledger.Attempt{}, err
+			}
+			continue
+		}
+		if o.attempt.Status != ledger.StatusNew {
+			return o.attempt, nil
+		}
+		return s.open(ctx, o.attempt, o.communication, back)
+	}
+	return ledger.Attempt{}, problem.Conflict("payment.under_way")
+}
+
+// cancelOthers closes open payments of the same dues, so that nobody pays twice; Conflict when one is paid or under way.
+func (s *Store) cancelOthers(ctx context.Context, others []ledger.Attempt) error {
+	for _, a := range others {
+		status, err := s.cancelAttempt(ctx, a)
+		if err != nil {
+			return fmt.Errorf("%w: %w", problem.Unavailable("payment.provider_silent"), err)
+		}
+		if !status.Final() || status == pay.StatusPaid {
+			return problem.Conflict("payment.under_way")
+		}
+	}
+	return nil
+}
+
+// opening is a stored attempt with what stands in its way.
+type opening struct {
+	attempt       ledger.Attempt
+	communication string
+	others        []ledger.Attempt // open payments of other amounts or ways
+}
+
+// attempt stores a new attempt, or finds the one to go on with. With others in the way nothing is stored.
+func (s *Store) attempt(ctx context.Context, guardianID uuid.UUID, ids []uuid.UUID, way Way) (o opening, err error) {
 	err = s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
-		r, err := lock(ctx, tx, id)
+		o = opening{}
+		all, err := lockAll(ctx, tx, ids)
 		if err != nil {
 			return err
 		}
-		if err := s.Households.Right(ctx, tx, guardianID, r.ChildID, household.RightPay, s.today()); err != nil {
-			return err
+		var parts []ledger.Part
+		for _, r := range all {
+			if err := s.Households.Right(ctx, tx, guardianID, r.ChildID, household.RightPay, s.today()); err != nil {
+				return err
+			}
+			d, owed, err := s.Payable(ctx, tx, &r, guardianID)
+			if err != nil {
+				return err
+			}
+			if owed <= 0 {
+				if len(all) > 1 {
+					continue
+				}
+				return problem.Conflict("payment.not_now", r.State.Info().Label())
+			}
+			if o.communication == "" {
+				o.communication = d.Communication
+			}
+			parts = append(parts, ledger.Part{DueID: d.ID, Cents: owed})
 		}
-		if r.State != AwaitingPayment {
-			return problem.Conflict("payment.not_now", r.State.Info().Label())
-		}
-		d, err := ledger.DueOf(ctx, tx, r.ID)
-		if err != nil {
-			return err
-		}
-		communication = d.Communication
-		b, err := ledger.BalanceOf(ctx, tx, d.ID)
-		if err != nil {
-			return err
-		}
-		if b.Owed() <= 0 {
+		if len(parts) == 0 {
 			return problem.Conflict("payment.nothing_due")
 		}
-		open, err := ledger.OpenAttempt(ctx, tx, d.ID)
-		switch {
-		case err == nil && open.Cents == b.Owed() && (open.Usable(s.Now()) || open.Status == ledger.StatusNew && !open.Forgotten(s.Now())):
-			a = open
-			return nil
-		case err == nil && open.Status == pay.StatusPending:
-			return problem.Conflict("payment.under_way")
-		case err != nil && !problem.Is(err, problem.KindNotFound):
+		if err := s.findOpen(ctx, tx, &o, parts, way); err != nil || o.attempt.ID != uuid.Nil || len(o.others) > 0 {
 			return err
 		}
-		a, err = ledger.NewAttempt(ctx, tx, d.ID, s.Provider.Name(), b.Owed(), s.Now())
+		o.attempt, err = ledger.NewAttempt(ctx, tx, parts, way.Provider, way.Method, s.Now())
 		return err
 	})
-	return a, communication, err
+	return o, err
+}
+
+// findOpen looks at the open payments of some dues: one that pays just these is gone on with, others stand in the way.
+func (s *Store) findOpen(ctx context.Context, tx db.Tx, o *opening, parts []ledger.Part, way Way) error {
+	for _, part := range parts {
+		a, err := ledger.OpenAttempt(ctx, tx, part.DueID)
+		if problem.Is(err, problem.KindNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if a.Status == pay.StatusPending || a.Status == pay.StatusAuthorized {
+			return problem.Conflict("payment.under_way")
+		}
+		of, err := ledger.PartsOf(ctx, tx, a.ID)
+		if err != nil {
+			return err
+		}
+		going := a.Usable(s.Now()) || a.Status == ledger.StatusNew && !a.Forgotten(s.Now())
+		if going && slices.Equal(of, parts) && a.Provider == way.Provider && a.Method == way.Method {
+			o.attempt = a
+			return nil
+		}
+		if a.Usable(s.Now()) && !slices.ContainsFunc(o.others, func(b ledger.Attempt) bool { return b.ID == a.ID }) {
+			o.others = append(o.others, a)
+		}
+	}
+	return nil
+}
+
+// lockAll locks registrations in the order of their ids.
+func lockAll(ctx context.Context, tx db.Tx, ids []uuid.UUID) ([]Registration, error) {
+	ids = slices.Clone(ids)
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	var all []Registration
+	for _, id := range slices.Compact(ids) {
+		r, err := lock(ctx, tx, id)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
 }
 
 // open asks the provider for a stored attempt. The key makes it the same payment however often it is asked.
@@ -78,9 +217,10 @@ func (s *Store) open(ctx context.Context, a ledger.Attempt, communication string
 	if err != nil {
 		return a, err
 	}
-	p, err := s.Provider.Create(ctx, pay.CreateRequest{
+	provider := s.provider(a.Provider)
+	p, err := provider.Create(ctx, pay.CreateRequest{
 		Key: a.IdempotencyKey.String(), Amount: a.Cents, Description: name + " " + communication,
-		RedirectURL: back(a.ID), WebhookURL: s.WebhookURL, Language: "fr", Method: "bancontact",
+		RedirectURL: back(a.ID), WebhookURL: s.WebhookURLs[a.Provider], Language: "fr", Method: a.Method,
 		Metadata: map[string]string{"payment": a.ID.String()},
 	})
 	if err != nil {
@@ -103,17 +243,21 @@ func (s *Store) CheckPayment(ctx context.Context, paymentID uuid.UUID) (pay.Stat
 	if err != nil {
 		return "", err
 	}
-	if s.Provider == nil || a.Provider != s.Provider.Name() || a.Status == pay.StatusPaid {
+	provider := s.provider(a.Provider)
+	if provider == nil {
 		return a.Status, nil
 	}
 	if a.ProviderID == nil {
 		return s.unanswered(ctx, a)
 	}
-	p, err := s.Provider.Fetch(ctx, *a.ProviderID)
+	p, err := provider.Fetch(ctx, *a.ProviderID)
 	if err != nil {
 		return a.Status, s.noAnswer(ctx, a, err)
 	}
 	after, err := s.take(ctx, a.ID, p)
+	if err == nil && after.Status == pay.StatusPaid { // a provider signals its refunds under the payment's id
+		err = s.CheckRefunds(ctx, a.ID)
+	}
 	return after.Status, err
 }
 
@@ -140,14 +284,11 @@ func (s *Store) noAnswer(ctx context.Context, a ledger.Attempt, cause error) err
 	return fmt.Errorf("asking %s for payment %s: %w", a.Provider, a.ID, cause)
 }
 
-// take writes what the provider said of a payment; money is booked once and settled in the same transaction.
+// take writes what the provider said of a payment; money is booked once and settled in the same transaction, and so is
+// money that the payer's bank took back.
 func (s *Store) take(ctx context.Context, id uuid.UUID, p pay.Payment) (after ledger.Attempt, err error) {
 	err = s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
-		d, err := dueOfPayment(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		r, err := lock(ctx, tx, d.RegistrationID) // before the payment: every command locks in this order
+		settled, err := s.settledBy(ctx, tx, id) // registrations before the payment: every command locks in this order
 		if err != nil {
 			return err
 		}
@@ -158,33 +299,123 @@ func (s *Store) take(ctx context.Context, id uuid.UUID, p pay.Payment) (after le
 		if after, _, err = ledger.Advance(ctx, tx, a, p, s.Now()); err != nil || after.Status != pay.StatusPaid {
 			return err
 		}
-		return s.book(ctx, tx, &r, d, after, p)
+		if err := s.book(ctx, tx, settled, after); err != nil {
+			return err
+		}
+		return s.bookReturned(ctx, tx, settled, after)
 	})
 	return after, err
 }
 
-func dueOfPayment(ctx context.Context, tx db.Tx, id uuid.UUID) (ledger.Due, error) {
-	a, err := ledger.ReadAttempt(ctx, tx, id)
-	if err != nil {
-		return ledger.Due{}, err
-	}
-	return ledger.ReadDue(ctx, tx, a.DueID)
+// settled is one part of a payment with the due and the locked registration that it settles.
+type settled struct {
+	part ledger.Part
+	due  ledger.Due
+	reg  *Registration
 }
 
-func (s *Store) book(ctx context.Context, tx db.Tx, r *Registration, d ledger.Due, a ledger.Attempt, p pay.Payment) error {
-	actor := audit.Provider(a.Provider)
-	added, err := ledger.Add(ctx, tx, d, ledger.Line{
-		Kind: ledger.Payment, Cents: p.Amount, Label: "ledger.payment", Source: a.Provider, PaymentID: &a.ID, Actor: actor.String(), At: s.Now(),
-	})
-	if err != nil || !added {
-		return err
+// settledBy returns the parts of a payment, in their order, and locks their registrations.
+func (s *Store) settledBy(ctx context.Context, tx db.Tx, id uuid.UUID) ([]settled, error) {
+	parts, err := ledger.PartsOf(ctx, tx, id)
+	if err != nil {
+		return nil, err
 	}
-	if p.Amount != a.Cents {
-		if err := task.Open(ctx, tx, task.OtherAmount, "registration", r.ID.String(), map[string]any{"registration": r.ID, "asked": a.Cents, "paid": p.Amount}); err != nil {
+	list := make([]settled, len(parts))
+	var ids []uuid.UUID
+	for i, p := range parts {
+		list[i].part = p
+		if list[i].due, err = ledger.ReadDue(ctx, tx, p.DueID); err != nil {
+			return nil, err
+		}
+		ids = append(ids, list[i].due.RegistrationID)
+	}
+	all, err := lockAll(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		at := slices.IndexFunc(all, func(r Registration) bool { return r.ID == list[i].due.RegistrationID })
+		list[i].reg = &all[at]
+	}
+	return list, nil
+}
+
+// book enters the money of a paid attempt on its dues in their order: what is too much goes to the last one, what is too
+// little leaves it short. Booked before, it stays as it is.
+func (s *Store) book(ctx context.Context, tx db.Tx, to []settled, a ledger.Attempt) error {
+	actor := audit.Provider(a.Provider)
+	left := a.PaidCents
+	if left <= 0 { // paid, and nothing came
+		detail := map[string]any{"registration": to[0].reg.ID, "asked": a.Cents, "paid": left}
+		return task.Open(ctx, tx, task.OtherAmount, "registration", to[0].reg.ID.String(), detail)
+	}
+	for i, one := range to {
+		cents := min(one.part.Cents, left)
+		if i == len(to)-1 {
+			cents = left
+		}
+		left -= cents
+		if cents <= 0 {
+			continue
+		}
+		added, err := ledger.Add(ctx, tx, one.due, ledger.Line{
+			Kind: ledger.Payment, Cents: cents, Label: "ledger.payment", Source: a.Provider, PaymentID: &a.ID, Actor: actor.String(), At: s.Now(),
+		})
+		if err != nil {
+			return err
+		}
+		if !added {
+			continue
+		}
+		if cents != one.part.Cents {
+			detail := map[string]any{"registration": one.reg.ID, "asked": one.part.Cents, "paid": cents}
+			if err := task.Open(ctx, tx, task.OtherAmount, "registration", one.reg.ID.String(), detail); err != nil {
+				return err
+			}
+		}
+		if err := s.settle(ctx, tx, one.reg, one.due, actor); err != nil {
 			return err
 		}
 	}
-	return s.settle(ctx, tx, r, d, actor)
+	return nil
+}
+
+// bookReturned books what the payer's bank took back, and what the provider gave back without us, on the last dues of
+// the payment first. The registration keeps its state: staff have a task.
+func (s *Store) bookReturned(ctx context.Context, tx db.Tx, to []settled, a ledger.Attempt) error {
+	for _, kind := range []struct {
+		label string
+		cents civil.Cents
+	}{{"ledger.chargeback", a.ChargedBack}, {"ledger.refund_outside", a.ReturnedCents - a.ChargedBack}} {
+		known, err := ledger.ReturnedBy(ctx, tx, a.ID, kind.label)
+		if err != nil {
+			return err
+		}
+		for _, one := range slices.Backward(to) {
+			there, err := ledger.PaidBy(ctx, tx, a.ID, one.due.ID)
+			if err != nil {
+				return err
+			}
+			cents := min(kind.cents-known, there)
+			if cents <= 0 {
+				continue
+			}
+			known += cents
+			_, err = ledger.Add(ctx, tx, one.due, ledger.Line{
+				Kind: ledger.Refund, Cents: cents, Label: kind.label, Source: a.Provider, PaymentID: &a.ID, Actor: audit.Provider(a.Provider).String(), At: s.Now(),
+			})
+			if err != nil {
+				return err
+			}
+			if err := s.owesBack(ctx, tx, one.reg); err != nil {
+				return err
+			}
+			if err := s.owesAgain(ctx, tx, one.reg, kind.label); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // CancelPayment closes a payment that the family no longer wants. One that was paid meanwhile stays paid.
@@ -204,12 +435,17 @@ func (s *Store) CancelPayment(ctx context.Context, guardianID, paymentID uuid.UU
 	if err := s.Households.Right(ctx, s.DB, guardianID, r.ChildID, household.RightPay, s.today()); err != nil {
 		return "", err
 	}
-	if s.Provider == nil || a.ProviderID == nil || a.Status.Final() {
+	return s.cancelAttempt(ctx, a)
+}
+
+func (s *Store) cancelAttempt(ctx context.Context, a ledger.Attempt) (pay.Status, error) {
+	provider := s.provider(a.Provider)
+	if provider == nil || a.ProviderID == nil || a.Status.Final() {
 		return a.Status, nil
 	}
-	p, err := s.Provider.Cancel(ctx, *a.ProviderID)
+	p, err := provider.Cancel(ctx, *a.ProviderID)
 	if pay.KindOf(err) == pay.ErrKindRefused {
-		return s.CheckPayment(ctx, paymentID)
+		return s.CheckPayment(ctx, a.ID)
 	}
 	if err != nil {
 		return a.Status, s.noAnswer(ctx, a, err)
@@ -218,14 +454,17 @@ func (s *Store) CancelPayment(ctx context.Context, guardianID, paymentID uuid.UU
 	return after.Status, err
 }
 
-// PaymentByProvider returns the id of the attempt that the provider's callback names; NotFound for a foreign one.
-func (s *Store) PaymentByProvider(ctx context.Context, providerID string) (uuid.UUID, error) {
-	if s.Provider == nil {
-		return uuid.Nil, problem.NotFound("ledger.payment_not_found")
-	}
-	a, err := ledger.AttemptByProvider(ctx, s.DB, s.Provider.Name(), providerID)
+// PaymentByProvider returns the id of the attempt that a provider's callback names; NotFound for a foreign one.
+func (s *Store) PaymentByProvider(ctx context.Context, provider, providerID string) (uuid.UUID, error) {
+	a, err := ledger.AttemptByProvider(ctx, s.DB, provider, providerID)
 	return a.ID, err
 }
+
+// paidLook is how often a paid payment is looked at, and paidLife for how long.
+const (
+	paidLook = 3 * 24 * time.Hour
+	paidLife = 120 * 24 * time.Hour
+)
 
 // sweepAfter is how long a payment may be silent before the sweep asks after it.
 const sweepAfter = 5 * time.Minute
@@ -237,6 +476,12 @@ func (s *Store) SweepPayments(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	// A bank takes money back for weeks: what is paid is looked at now and then too, if that was never signalled.
+	paid, err := ledger.PaidSilent(ctx, s.DB, s.Now().Add(-paidLook), s.Now().Add(-paidLife), 20)
+	if err != nil {
+		return 0, err
+	}
+	ids = append(ids, paid...)
 	var first error
 	for _, id := range ids {
 		if _, err := s.CheckPayment(ctx, id); err != nil && first == nil {

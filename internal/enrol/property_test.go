@@ -176,7 +176,7 @@ func (m *machine) decide(r *rapid.T) {
 
 func (m *machine) pay(r *rapid.T) {
 	one, ctx := m.any(r), context.Background()
-	a, err := m.Enrol.StartPayment(ctx, m.families[one.family].Guardian.ID, one.id, back)
+	a, err := m.Enrol.StartPayment(ctx, m.families[one.family].Guardian.ID, []uuid.UUID{one.id}, "bancontact", back)
 	ok(r, err)
 	if err != nil {
 		return

@@ -10,11 +10,11 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ribambelle/internal/audit"
+	"ribambelle/internal/civil"
 	"ribambelle/internal/db"
 	"ribambelle/internal/ledger"
 	"ribambelle/internal/place"
 	"ribambelle/internal/problem"
-	"ribambelle/internal/task"
 )
 
 // Restore takes back an exit, with a reason: to the state before, with the same places when they are still free, else
@@ -46,19 +46,14 @@ func (s *Store) undecide(ctx context.Context, tx db.Tx, r *Registration, actor a
 	if r.State != Validated && r.State != AwaitingPayment && r.State != Confirmed {
 		return problem.Conflict("registration.nothing_to_undo", r.State.Info().Label())
 	}
-	d, err := ledger.DueOf(ctx, tx, r.ID)
-	if err == nil {
-		b, err := ledger.BalanceOf(ctx, tx, d.ID)
-		if err != nil {
-			return err
-		}
-		if b.Paid > b.Refunded {
-			return problem.Conflict("registration.paid_already")
-		}
-		if err := s.forgive(ctx, tx, r, actor); err != nil {
-			return err
-		}
-	} else if !problem.Is(err, problem.KindNotFound) {
+	a, err := s.accounts(ctx, tx, r.ID)
+	if err != nil {
+		return err
+	}
+	if a.total().Kept() > 0 {
+		return problem.Conflict("registration.paid_already")
+	}
+	if err := s.forgive(ctx, tx, r, 0, actor); err != nil {
 		return err
 	}
 	if err := place.Unconfirm(ctx, tx, r.ID); err != nil {
@@ -100,24 +95,24 @@ func (s *Store) reopen(ctx context.Context, tx db.Tx, r *Registration, actor aud
 
 // chargeAgain brings a registration that had been decided back to where its money puts it.
 func (s *Store) chargeAgain(ctx context.Context, tx db.Tx, r *Registration, f Facts, actor audit.Actor, reason string) error {
-	owed := r.PriceCents
 	if r.PriceCents > 0 {
-		d, err := s.charge(ctx, tx, r, actor)
-		if err != nil {
+		if _, err := s.charge(ctx, tx, r, actor); err != nil {
 			return err
 		}
-		b, err := ledger.BalanceOf(ctx, tx, d.ID)
-		if err != nil {
+		if err := s.returnFee(ctx, tx, r, actor); err != nil {
 			return err
 		}
-		owed = b.Owed()
 	}
-	if owed > 0 {
+	a, err := s.accounts(ctx, tx, r.ID)
+	if err != nil {
+		return err
+	}
+	if err := s.owesBack(ctx, tx, r); err != nil {
+		return err
+	}
+	if !a.covered() {
 		due := payBy(s.Now(), f)
 		return s.move(ctx, tx, r, AwaitingPayment, &due, actor, reason)
-	}
-	if err := task.Close(ctx, tx, task.RefundDue, "registration", r.ID.String(), actor.ID); err != nil {
-		return err
 	}
 	if err := place.Confirm(ctx, tx, r.ID); err != nil {
 		return err
@@ -143,4 +138,28 @@ func stateBefore(ctx context.Context, q db.Querier, id uuid.UUID) (State, error)
 		return "", fmt.Errorf("reading the history of registration %s: %w", id, err)
 	}
 	return before, nil
+}
+
+// returnFee takes back the fee that was charged for an exit that did not happen after all.
+func (s *Store) returnFee(ctx context.Context, tx db.Tx, r *Registration, actor audit.Actor) error {
+	d, err := ledger.DueOf(ctx, tx, r.ID)
+	if err != nil {
+		return err
+	}
+	var fee civil.Cents
+	err = tx.QueryRow(ctx, `
+		SELECT COALESCE(sum(CASE WHEN kind = 'fee' AND label = 'ledger.cancel_fee' THEN cents WHEN kind = 'write_off' AND label = 'ledger.fee_back' THEN -cents END), 0)::bigint
+		FROM ledger_line
+		WHERE due_id = @due`,
+		pgx.NamedArgs{"due": d.ID}).Scan(&fee)
+	if err != nil {
+		return fmt.Errorf("reading the fees of due %s: %w", d.ID, err)
+	}
+	if fee <= 0 {
+		return nil
+	}
+	_, err = ledger.Add(ctx, tx, d, ledger.Line{
+		Kind: ledger.WriteOff, Cents: fee, Label: "ledger.fee_back", Source: "staff", Actor: actor.String(), At: s.Now(),
+	})
+	return err
 }

@@ -20,27 +20,35 @@ import (
 	"ribambelle/internal/task"
 )
 
-// settle looks at what a registration owes after money came in: covered, it is confirmed and invoiced; an expired one
-// gets its place back if there still is one; everything else that is paid becomes a task.
+// settle looks at what a registration owes after money came in on one of its dues: covered, it is confirmed and invoiced;
+// an expired one gets its place back if there still is one; everything else that is paid becomes a task.
 func (s *Store) settle(ctx context.Context, tx db.Tx, r *Registration, d ledger.Due, actor audit.Actor) error {
-	b, err := ledger.BalanceOf(ctx, tx, d.ID)
+	a, err := s.accounts(ctx, tx, r.ID)
 	if err != nil {
 		return err
 	}
-	if r.State == Expired && b.Paid > b.Refunded {
-		return s.late(ctx, tx, r, d, actor)
+	b := a.of[d.ID]
+	if r.State == Expired && b.Kept() > 0 {
+		return s.late(ctx, tx, r, actor)
 	}
-	if b.Owed() <= 0 {
-		if err := task.Close(ctx, tx, task.PartPaid, "registration", r.ID.String(), actor.String()); err != nil {
-			return err
+	if a.covered() {
+		for _, kind := range []string{task.PartPaid, task.OwesAgain} {
+			if err := task.Close(ctx, tx, kind, "registration", r.ID.String(), actor.String()); err != nil {
+				return err
+			}
 		}
 	}
 	if b.Owed() < 0 {
-		if err := task.Open(ctx, tx, task.OverPaid, "registration", r.ID.String(), map[string]any{"registration": r.ID, "cents": -b.Owed()}); err != nil {
+		if err := s.owesBack(ctx, tx, r); err != nil {
 			return err
 		}
 	}
-	if r.State != AwaitingPayment || b.Owed() > 0 {
+	return s.advance(ctx, tx, r, a, actor)
+}
+
+// advance leads a registration on whose payment was awaited, once it is covered.
+func (s *Store) advance(ctx context.Context, tx db.Tx, r *Registration, a accounts, actor audit.Actor) error {
+	if r.State != AwaitingPayment || !a.covered() {
 		return nil
 	}
 	first, err := paysFirst(ctx, tx, r.ID)
@@ -50,7 +58,17 @@ func (s *Store) settle(ctx context.Context, tx db.Tx, r *Registration, d ledger.
 	if first { // paid, and not decided yet
 		return s.move(ctx, tx, r, ToValidate, nil, actor, "")
 	}
-	return s.confirm(ctx, tx, r, d, actor)
+	return s.confirm(ctx, tx, r, actor)
+}
+
+// owesAgain keeps a task while a registration that was covered is so no more: a bank took money back, a promise was
+// withdrawn, an instalment passed. Its state stays.
+func (s *Store) owesAgain(ctx context.Context, tx db.Tx, r *Registration, why string) error {
+	a, err := s.accounts(ctx, tx, r.ID)
+	if err != nil || a.covered() || r.State == AwaitingPayment {
+		return err
+	}
+	return task.Open(ctx, tx, task.OwesAgain, "registration", r.ID.String(), map[string]any{"registration": r.ID, "cents": a.total().OwedNow(), "why": why})
 }
 
 // paysFirst reports whether nobody has decided on a registration yet: its camp asks for the money before.
@@ -65,15 +83,20 @@ func paysFirst(ctx context.Context, q db.Querier, id uuid.UUID) (bool, error) {
 	return !decided, nil
 }
 
-// confirm makes a covered registration certain, and invoices it.
-func (s *Store) confirm(ctx context.Context, tx db.Tx, r *Registration, d ledger.Due, actor audit.Actor) error {
+// confirm makes a covered registration certain, and invoices each family that pays for it.
+func (s *Store) confirm(ctx context.Context, tx db.Tx, r *Registration, actor audit.Actor) error {
 	if err := place.Confirm(ctx, tx, r.ID); err != nil {
 		return err
 	}
 	if err := s.move(ctx, tx, r, Confirmed, nil, actor, ""); err != nil {
 		return err
 	}
-	content, err := s.invoiceContent(ctx, tx, r, d)
+	return s.invoice(ctx, tx, r)
+}
+
+// invoice issues what is not invoiced yet of a registration, one invoice for each family that pays for it.
+func (s *Store) invoice(ctx context.Context, tx db.Tx, r *Registration) error {
+	a, err := s.accounts(ctx, tx, r.ID)
 	if err != nil {
 		return err
 	}
@@ -81,23 +104,35 @@ func (s *Store) confirm(ctx context.Context, tx db.Tx, r *Registration, d ledger
 	if err != nil {
 		return err
 	}
-	inv, issued, err := ledger.Issue(ctx, tx, d, prefix, content, s.Now())
-	if err != nil || !issued {
-		return err
-	}
-	if _, err := s.Jobs.InsertTx(ctx, tx, job.InvoiceIssued{InvoiceID: inv.ID.String()}, nil); err != nil {
-		return fmt.Errorf("announcing invoice %s: %w", inv.ID, err)
+	for _, d := range a.dues {
+		if d.Kind != ledger.DueFamily || a.of[d.ID].Price <= 0 {
+			continue
+		}
+		content, err := s.invoiceContent(ctx, tx, r, d, a.of[d.ID].Price)
+		if err != nil {
+			return err
+		}
+		inv, issued, err := ledger.Issue(ctx, tx, d, prefix, content, s.Now())
+		if err != nil {
+			return err
+		}
+		if !issued {
+			continue
+		}
+		if _, err := s.Jobs.InsertTx(ctx, tx, job.InvoiceIssued{InvoiceID: inv.ID.String()}, nil); err != nil {
+			return fmt.Errorf("announcing invoice %s: %w", inv.ID, err)
+		}
 	}
 	return nil
 }
 
 // late handles money for a place that was given up: the place again if it is still free, else a task for staff.
-func (s *Store) late(ctx context.Context, tx db.Tx, r *Registration, d ledger.Due, actor audit.Actor) error {
-	b, err := ledger.BalanceOf(ctx, tx, d.ID)
+func (s *Store) late(ctx context.Context, tx db.Tx, r *Registration, actor audit.Actor) error {
+	a, err := s.accounts(ctx, tx, r.ID)
 	if err != nil {
 		return err
 	}
-	if missing := r.PriceCents - (b.Paid - b.Refunded); missing > 0 { // no place for a part of the price
+	if missing := r.PriceCents - a.promised(r.PriceCents) - a.total().Kept(); missing > 0 { // no place for a part of the price
 		return task.Open(ctx, tx, task.LateMoney, "registration", r.ID.String(), map[string]any{"registration": r.ID, "owed": missing})
 	}
 	f, err := s.facts(ctx, tx, r.ChildID, r.CampID, r.ID, r.TicketID)
@@ -116,11 +151,11 @@ func (s *Store) late(ctx context.Context, tx db.Tx, r *Registration, d ledger.Du
 	if _, err := s.charge(ctx, tx, r, actor); err != nil {
 		return err
 	}
-	return s.confirm(ctx, tx, r, d, actor)
+	return s.confirm(ctx, tx, r, actor)
 }
 
-// invoiceContent freezes everything that the invoice of a registration prints.
-func (s *Store) invoiceContent(ctx context.Context, tx db.Tx, r *Registration, d ledger.Due) (ledger.InvoiceContent, error) {
+// invoiceContent freezes everything that the invoice of a due prints: the price in detail, less what others pay of it.
+func (s *Store) invoiceContent(ctx context.Context, tx db.Tx, r *Registration, d ledger.Due, part civil.Cents) (ledger.InvoiceContent, error) {
 	var c ledger.InvoiceContent
 	settings, err := camp.AllSettings(ctx, tx)
 	if err != nil {
@@ -156,7 +191,10 @@ func (s *Store) invoiceContent(ctx context.Context, tx db.Tx, r *Registration, d
 	for _, l := range r.PriceDetail {
 		c.Lines = append(c.Lines, ledger.InvoiceLine{Label: l.Label, Args: l.Args, Cents: l.Cents})
 	}
-	c.Total = r.PriceCents
+	if others := r.PriceCents - part; others != 0 {
+		c.Lines = append(c.Lines, ledger.InvoiceLine{Label: "invoice.part_of_others", Cents: -others})
+	}
+	c.Total = part
 	return c, nil
 }
 

@@ -11,27 +11,22 @@ import (
 	"ribambelle/internal/task"
 )
 
-// uncovered looks at a registration after money went out of one of its dues: what was too much or late is so no more,
-// and what was covered may be so no more, which is a task and never another state.
+// uncovered looks at a registration after money went out of one of its dues: what was late or short is so no more, and
+// what was covered may be so no more, which is a task and never another state.
 func (s *Store) uncovered(ctx context.Context, tx db.Tx, r *Registration, dueID uuid.UUID, actor audit.Actor) error {
-	b, err := ledger.BalanceOf(ctx, tx, dueID)
+	b, err := ledger.BalanceOf(ctx, tx, dueID, s.today())
 	if err != nil {
 		return err
 	}
-	if b.Owed() >= 0 {
-		if err := task.Close(ctx, tx, task.OverPaid, "registration", r.ID.String(), actor.String()); err != nil {
-			return err
-		}
-	}
-	if b.Paid <= b.Refunded {
-		for _, kind := range []string{task.LateMoney, task.PartPaid, task.RefundDue} {
+	if b.Kept() <= 0 {
+		for _, kind := range []string{task.LateMoney, task.PartPaid} {
 			if err := task.Close(ctx, tx, kind, "registration", r.ID.String(), actor.String()); err != nil {
 				return err
 			}
 		}
 	}
-	if b.Owed() > 0 && r.State != AwaitingPayment && !r.State.Info().Exit {
-		return task.Open(ctx, tx, "owes_again", "registration", r.ID.String(), map[string]any{"registration": r.ID, "cents": b.Owed(), "why": "reversal"})
+	if err := s.owesBack(ctx, tx, r); err != nil || r.State.Info().Exit {
+		return err
 	}
-	return nil
+	return s.owesAgain(ctx, tx, r, "reversal")
 }

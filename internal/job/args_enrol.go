@@ -51,3 +51,23 @@ func (InvoiceIssued) InsertOpts() river.InsertOpts { return river.InsertOpts{Que
 
 // InsertOpts says how the job is queued unless the caller overrides it.
 func (AttestationIssued) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: QueueMail} }
+
+// RefundSend asks the provider to give money back.
+type RefundSend struct {
+	RefundID string `json:"refund_id"`
+}
+
+// RefundChanged tells a payer what became of the money that goes back; State tells one change from another.
+type RefundChanged struct {
+	RefundID string `json:"refund_id"`
+	State    string `json:"state"`
+}
+
+// InstalmentsDue tells payers of an instalment that is to be paid, and gives what was not paid to staff.
+type InstalmentsDue struct{}
+
+func (RefundSend) Kind() string     { return "refund_send" }     //nolint:revive // see RegistrationChanged
+func (RefundChanged) Kind() string  { return "refund_changed" }  //nolint:revive // see RegistrationChanged
+func (InstalmentsDue) Kind() string { return "instalments_due" } //nolint:revive // see RegistrationChanged
+
+func (InstalmentsDue) InsertOpts() river.InsertOpts { return sweep(QueueDefault) } //nolint:revive // see RegistrationChanged

@@ -13,8 +13,6 @@ import (
 
 	"ribambelle/internal/civil"
 	"ribambelle/internal/db"
-	"ribambelle/internal/pay/transfer"
-	"ribambelle/internal/problem"
 )
 
 // Kind says which way a line counts.
@@ -31,15 +29,6 @@ const (
 	Refund    Kind = "refund"
 )
 
-// Due is what one payer owes for one registration, under one structured communication.
-type Due struct {
-	ID             uuid.UUID
-	RegistrationID uuid.UUID
-	PayerID        uuid.UUID
-	DebtorID       uuid.UUID
-	Communication  string // 12 digits
-}
-
 // Line is one line of the ledger; Cents is positive.
 type Line struct {
 	Kind       Kind
@@ -48,75 +37,11 @@ type Line struct {
 	Regulation string
 	Source     string // tariff, mollie, bank, cash or staff
 	PaymentID  *uuid.UUID
+	RefundID   *uuid.UUID // that it books
+	Reverses   *uuid.UUID // the line that it takes back
 	Actor      string
 	Key        *uuid.UUID // submission key of the form that books it
-	RefundID   *uuid.UUID // the refund that it books
-	Reverses   *uuid.UUID // the line that it takes back
 	At         time.Time
-}
-
-// Balance sums the lines of a due.
-type Balance struct {
-	Charged  civil.Cents // charges and fees less reductions and write-offs
-	Paid     civil.Cents
-	Refunded civil.Cents
-}
-
-// Owed is what is still to pay; negative when too much was paid.
-func (b Balance) Owed() civil.Cents { return b.Charged - b.Paid + b.Refunded }
-
-// NewDue opens a due with the next structured communication, in the caller's transaction.
-func NewDue(ctx context.Context, tx db.Tx, registrationID, payerID, debtorID uuid.UUID, at time.Time) (Due, error) {
-	d := Due{RegistrationID: registrationID, PayerID: payerID, DebtorID: debtorID}
-	var n int64
-	if err := tx.QueryRow(ctx, `SELECT nextval('communication_number')`).Scan(&n); err != nil {
-		return d, fmt.Errorf("drawing a communication: %w", err)
-	}
-	c, err := transfer.New(n)
-	if err != nil {
-		return d, fmt.Errorf("drawing a communication: %w", err)
-	}
-	d.Communication = c.Digits()
-	err = tx.QueryRow(ctx, `
-		INSERT INTO due (registration_id, payer_id, debtor_id, communication, created_at)
-		VALUES (@registration, @payer, @debtor, @communication, @at)
-		RETURNING id`,
-		pgx.NamedArgs{"registration": registrationID, "payer": payerID, "debtor": debtorID, "communication": d.Communication, "at": at}).Scan(&d.ID)
-	if err != nil {
-		return d, fmt.Errorf("opening what is due for registration %s: %w", registrationID, err)
-	}
-	return d, nil
-}
-
-const dueColumns = `id, registration_id, payer_id, debtor_id, communication`
-
-// DueOf returns what is due for a registration; NotFound for one without a price.
-func DueOf(ctx context.Context, q db.Querier, registrationID uuid.UUID) (Due, error) {
-	return oneDue(ctx, q, `registration_id = @id`, registrationID)
-}
-
-// ReadDue returns a due by its id.
-func ReadDue(ctx context.Context, q db.Querier, id uuid.UUID) (Due, error) {
-	return oneDue(ctx, q, `id = @id`, id)
-}
-
-func oneDue(ctx context.Context, q db.Querier, where string, id uuid.UUID) (Due, error) {
-	rows, err := q.Query(ctx, `
-		SELECT `+dueColumns+`
-		FROM due
-		WHERE `+where,
-		pgx.NamedArgs{"id": id})
-	if err != nil {
-		return Due{}, fmt.Errorf("reading a due: %w", err)
-	}
-	d, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Due])
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Due{}, problem.NotFound("ledger.due_not_found")
-	}
-	if err != nil {
-		return Due{}, fmt.Errorf("reading a due: %w", err)
-	}
-	return d, nil
 }
 
 // Add books a line on a due in the caller's transaction. It returns false when the line's payment, refund or submission
@@ -146,21 +71,4 @@ func Add(ctx context.Context, tx db.Tx, d Due, l Line) (added bool, err error) {
 		return false, fmt.Errorf("booking a %s on due %s: %w", l.Kind, d.ID, err)
 	}
 	return true, counted(ctx, tx, id, l)
-}
-
-// BalanceOf sums the lines of a due.
-func BalanceOf(ctx context.Context, q db.Querier, dueID uuid.UUID) (Balance, error) {
-	var b Balance
-	err := q.QueryRow(ctx, `
-		SELECT
-		  COALESCE(sum(CASE WHEN kind IN ('charge', 'fee') THEN cents WHEN kind IN ('reduction', 'write_off') THEN -cents END), 0)::bigint,
-		  COALESCE(sum(cents) FILTER (WHERE kind = 'payment'), 0)::bigint,
-		  COALESCE(sum(cents) FILTER (WHERE kind = 'refund'), 0)::bigint
-		FROM ledger_line
-		WHERE due_id = @due`,
-		pgx.NamedArgs{"due": dueID}).Scan(&b.Charged, &b.Paid, &b.Refunded)
-	if err != nil {
-		return b, fmt.Errorf("summing due %s: %w", dueID, err)
-	}
-	return b, nil
 }

@@ -21,8 +21,9 @@ const StatusNew pay.Status = "new"
 // Attempt is one attempt to pay a due through a provider.
 type Attempt struct {
 	ID             uuid.UUID
-	DueID          uuid.UUID
+	DueID          uuid.UUID // the first that it settles; PartsOf tells all
 	Provider       string
+	Method         string // bancontact and the like
 	ProviderID     *string
 	IdempotencyKey uuid.UUID
 	Cents          civil.Cents
@@ -33,6 +34,15 @@ type Attempt struct {
 	ExpiresAt      *time.Time
 	CreatedAt      time.Time
 	CheckedAt      time.Time
+	PaidCents      civil.Cents // what the provider took in, known once it is paid
+	ReturnedCents  civil.Cents // of it given back or charged back, as the provider last said
+	ChargedBack    civil.Cents `db:"charged_back_cents"` // of that, taken back by the payer's bank
+}
+
+// Part is what an attempt pays of a due.
+type Part struct {
+	DueID uuid.UUID
+	Cents civil.Cents
 }
 
 // Usable reports whether a family can still pay with this attempt at t.
@@ -46,15 +56,51 @@ func (a Attempt) Forgotten(t time.Time) bool { return t.Sub(a.CreatedAt) > keyLi
 // keyLife stays below the hour for which Mollie keeps an idempotency key.
 const keyLife = 50 * time.Minute
 
-const attemptColumns = `id, due_id, provider, provider_id, idempotency_key, cents, status, checkout_url, app_url, qr, expires_at, created_at, checked_at`
+const attemptColumns = `id, due_id, provider, method, provider_id, idempotency_key, cents, status, checkout_url, app_url, qr, expires_at, created_at, checked_at,
+		  paid_cents, returned_cents, charged_back_cents`
 
-// NewAttempt stores an attempt before its provider is called.
-func NewAttempt(ctx context.Context, tx db.Tx, dueID uuid.UUID, provider string, cents civil.Cents, at time.Time) (Attempt, error) {
-	return oneAttempt(ctx, tx, `
-		INSERT INTO payment (due_id, provider, cents, created_at, checked_at)
-		VALUES (@due, @provider, @cents, @at, @at)
+// NewAttempt stores an attempt to pay one or more dues of one payer, before its provider is called.
+func NewAttempt(ctx context.Context, tx db.Tx, parts []Part, provider, method string, at time.Time) (Attempt, error) {
+	var sum civil.Cents
+	for _, p := range parts {
+		sum += p.Cents
+	}
+	a, err := oneAttempt(ctx, tx, `
+		INSERT INTO payment (due_id, provider, method, cents, created_at, checked_at)
+		VALUES (@due, @provider, @method, @cents, @at, @at)
 		RETURNING `+attemptColumns,
-		pgx.NamedArgs{"due": dueID, "provider": provider, "cents": cents, "at": at})
+		pgx.NamedArgs{"due": parts[0].DueID, "provider": provider, "method": method, "cents": sum, "at": at})
+	if err != nil || len(parts) == 1 {
+		return a, err
+	}
+	for i, p := range parts {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO payment_part (payment_id, position, due_id, cents)
+			VALUES (@payment, @position, @due, @cents)`,
+			pgx.NamedArgs{"payment": a.ID, "position": i, "due": p.DueID, "cents": p.Cents})
+		if err != nil {
+			return a, fmt.Errorf("storing the parts of payment %s: %w", a.ID, err)
+		}
+	}
+	return a, nil
+}
+
+// PartsOf returns what an attempt pays of each due, in the order in which its money is booked.
+func PartsOf(ctx context.Context, q db.Querier, paymentID uuid.UUID) ([]Part, error) {
+	rows, err := q.Query(ctx, `
+		SELECT due_id, cents
+		FROM payment_split
+		WHERE payment_id = @id
+		ORDER BY position`,
+		pgx.NamedArgs{"id": paymentID})
+	if err != nil {
+		return nil, fmt.Errorf("reading the parts of payment %s: %w", paymentID, err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[Part])
+	if err != nil {
+		return nil, fmt.Errorf("reading the parts of payment %s: %w", paymentID, err)
+	}
+	return list, nil
 }
 
 // ReadAttempt returns an attempt by id.
@@ -91,7 +137,7 @@ func OpenAttempt(ctx context.Context, q db.Querier, dueID uuid.UUID) (Attempt, e
 	return oneAttempt(ctx, q, `
 		SELECT `+attemptColumns+`
 		FROM payment
-		WHERE due_id = @due
+		WHERE id IN (SELECT payment_id FROM payment_split WHERE due_id = @due)
 		  AND status IN ('new', 'open', 'pending', 'authorized')
 		ORDER BY created_at DESC, id
 		LIMIT 1`,
@@ -103,7 +149,7 @@ func NewestAttempt(ctx context.Context, q db.Querier, dueID uuid.UUID) (Attempt,
 	return oneAttempt(ctx, q, `
 		SELECT `+attemptColumns+`
 		FROM payment
-		WHERE due_id = @due
+		WHERE id IN (SELECT payment_id FROM payment_split WHERE due_id = @due)
 		ORDER BY created_at DESC, id
 		LIMIT 1`,
 		pgx.NamedArgs{"due": dueID})
@@ -165,12 +211,15 @@ func Advance(ctx context.Context, tx db.Tx, a Attempt, p pay.Payment, at time.Ti
 		  app_url = COALESCE(NULLIF(@app_url, ''), app_url),
 		  qr = COALESCE(NULLIF(@qr, ''), qr),
 		  expires_at = COALESCE(@expires_at, expires_at),
+		  paid_cents = CASE WHEN @status = 'paid' THEN @paid ELSE paid_cents END,
+		  returned_cents = CASE WHEN @status = 'paid' THEN @returned ELSE returned_cents END,
+		  charged_back_cents = CASE WHEN @status = 'paid' THEN @charged_back ELSE charged_back_cents END,
 		  checked_at = @at
 		WHERE id = @id
 		RETURNING `+attemptColumns,
 		pgx.NamedArgs{
 			"id": a.ID, "provider_id": p.ID, "status": status, "checkout_url": p.CheckoutURL, "app_url": p.AppURL, "qr": p.QR,
-			"expires_at": expires, "at": at,
+			"expires_at": expires, "paid": p.Amount, "returned": p.Refunded + p.ChargedBack, "charged_back": p.ChargedBack, "at": at,
 		})
 	return after, status != a.Status, err
 }
@@ -200,4 +249,58 @@ func Looked(ctx context.Context, q db.Querier, id uuid.UUID, at time.Time) error
 		return fmt.Errorf("noting a look at payment %s: %w", id, err)
 	}
 	return nil
+}
+
+// ReturnedBy sums the lines of that label that take money of an attempt back; for what was refunded without us, the
+// refunds that we asked for count too, since the provider's total holds them.
+func ReturnedBy(ctx context.Context, q db.Querier, paymentID uuid.UUID, label string) (cents civil.Cents, err error) {
+	err = q.QueryRow(ctx, `
+		SELECT (COALESCE((
+		  SELECT sum(cents)
+		  FROM ledger_line
+		  WHERE payment_id = @payment
+		    AND kind = 'refund'
+		    AND label = @label), 0)
+		+ CASE WHEN @label = 'ledger.refund_outside' THEN COALESCE((
+		  SELECT sum(cents)
+		  FROM refund
+		  WHERE payment_id = @payment
+		    AND way = 'provider'
+		    AND state IN ('decided', 'sent', 'done')), 0) ELSE 0 END)::bigint`,
+		pgx.NamedArgs{"payment": paymentID, "label": label}).Scan(&cents)
+	if err != nil {
+		return 0, fmt.Errorf("summing what came back of payment %s: %w", paymentID, err)
+	}
+	return cents, nil
+}
+
+// PaidBy is what an attempt brought to a due and what has not gone back.
+func PaidBy(ctx context.Context, q db.Querier, paymentID, dueID uuid.UUID) (cents civil.Cents, err error) {
+	err = q.QueryRow(ctx, `
+		SELECT COALESCE(sum(CASE kind WHEN 'payment' THEN cents WHEN 'refund' THEN -cents END), 0)::bigint
+		FROM ledger_line
+		WHERE payment_id = @payment
+		  AND due_id = @due`,
+		pgx.NamedArgs{"payment": paymentID, "due": dueID}).Scan(&cents)
+	if err != nil {
+		return 0, fmt.Errorf("summing what payment %s brought: %w", paymentID, err)
+	}
+	return cents, nil
+}
+
+// PaidSilent returns the ids of paid attempts made since an instant that were last looked at before another.
+func PaidSilent(ctx context.Context, q db.Querier, before, since time.Time, limit int) ([]uuid.UUID, error) {
+	rows, err := q.Query(ctx, `
+		SELECT id
+		FROM payment
+		WHERE status = 'paid'
+		  AND checked_at < @before
+		  AND created_at > @since
+		ORDER BY checked_at
+		LIMIT @limit`,
+		pgx.NamedArgs{"before": before, "since": since, "limit": limit})
+	if err != nil {
+		return nil, fmt.Errorf("reading the paid payments: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 }

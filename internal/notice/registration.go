@@ -237,7 +237,7 @@ func (s *Store) registrationLetter(ctx context.Context, tx db.Tx, m message, to 
 		return l, nil
 	case e.ToState == enrol.AwaitingPayment && payer:
 		l.button = pathPay(p.ID)
-		bill, err := s.bill(ctx, tx, p, loc)
+		bill, err := s.bill(ctx, tx, p, to.GuardianID, loc)
 		if err != nil {
 			return l, err
 		}
@@ -259,7 +259,7 @@ func (s *Store) registrationLetter(ctx context.Context, tx db.Tx, m message, to 
 			l.facts = append(l.facts, mail.Fact{Label: loc.T("notice.fact.reason"), Value: e.Reason})
 		}
 		if payer {
-			l.after, err = s.afterExit(ctx, tx, p, loc)
+			l.after, err = s.afterExit(ctx, tx, p, to.GuardianID, loc)
 		}
 	}
 	return l, err
@@ -320,19 +320,19 @@ func (s *Store) notBlocked(ctx context.Context, tx db.Tx, guardianID, registrati
 }
 
 // bill says how much a payer owes, until when, and how to transfer it.
-func (s *Store) bill(ctx context.Context, tx db.Tx, p place, loc *locale.Locale) ([]mail.Fact, error) {
-	d, err := ledger.DueOf(ctx, tx, p.ID)
+func (s *Store) bill(ctx context.Context, tx db.Tx, p place, payer uuid.UUID, loc *locale.Locale) ([]mail.Fact, error) {
+	d, err := ledger.DueFor(ctx, tx, p.ID, payer)
 	if problem.Is(err, problem.KindNotFound) {
 		return nil, errDrop
 	}
 	if err != nil {
 		return nil, err
 	}
-	b, err := ledger.BalanceOf(ctx, tx, d.ID)
+	b, err := ledger.BalanceOf(ctx, tx, d.ID, civil.DateOf(s.Now(), civil.Brussels))
 	if err != nil {
 		return nil, err
 	}
-	if b.Owed() <= 0 || p.DueAt == nil || !s.Now().Before(*p.DueAt) {
+	if b.OwedNow() <= 0 || p.DueAt == nil || !s.Now().Before(*p.DueAt) {
 		return nil, errDrop
 	}
 	settings, err := camp.AllSettings(ctx, tx)
@@ -340,7 +340,7 @@ func (s *Store) bill(ctx context.Context, tx db.Tx, p place, loc *locale.Locale)
 		return nil, err
 	}
 	facts := []mail.Fact{
-		{Label: loc.T("notice.fact.amount"), Value: loc.Euros(b.Owed())},
+		{Label: loc.T("notice.fact.amount"), Value: loc.Euros(b.OwedNow())},
 		{Label: loc.T("notice.fact.deadline"), Value: loc.Deadline(*p.DueAt)},
 	}
 	communication, err := transfer.Parse(d.Communication)
@@ -356,19 +356,19 @@ func (s *Store) bill(ctx context.Context, tx db.Tx, p place, loc *locale.Locale)
 }
 
 // afterExit tells a payer what becomes of money that is here.
-func (s *Store) afterExit(ctx context.Context, tx db.Tx, p place, loc *locale.Locale) ([]string, error) {
-	d, err := ledger.DueOf(ctx, tx, p.ID)
+func (s *Store) afterExit(ctx context.Context, tx db.Tx, p place, payer uuid.UUID, loc *locale.Locale) ([]string, error) {
+	d, err := ledger.DueFor(ctx, tx, p.ID, payer)
 	if problem.Is(err, problem.KindNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	b, err := ledger.BalanceOf(ctx, tx, d.ID)
-	if err != nil || b.Paid <= b.Refunded {
+	b, err := ledger.BalanceOf(ctx, tx, d.ID, civil.DateOf(s.Now(), civil.Brussels))
+	if err != nil || b.Owed() >= 0 {
 		return nil, err
 	}
-	return []string{loc.T("notice.exit.paid", loc.Euros(b.Paid-b.Refunded))}, nil
+	return []string{loc.T("notice.exit.paid", loc.Euros(-b.Owed()))}, nil
 }
 
 // grouped writes an account number by four: BE15 0910 0000 0130.

@@ -142,7 +142,7 @@ func (s *Store) paymentLetter(ctx context.Context, tx db.Tx, m message, to perso
 	if err := s.mayHear(ctx, tx, to.GuardianID, p.ChildID, household.RightSee); err != nil {
 		return letter{}, err
 	}
-	bill, err := s.bill(ctx, tx, p, loc)
+	bill, err := s.bill(ctx, tx, p, to.GuardianID, loc)
 	if err != nil {
 		return letter{}, err
 	}

@@ -200,7 +200,7 @@ func (b *bundle) pay(t *testing.T, f enroltest.Family, r enrol.Registration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	balance, err := ledger.BalanceOf(t.Context(), b.World.DB, d.ID)
+	balance, err := ledger.BalanceOf(t.Context(), b.World.DB, d.ID, civil.DateOf(b.World.Now(), civil.Brussels))
 	if err != nil {
 		t.Fatal(err)
 	}

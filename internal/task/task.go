@@ -34,6 +34,9 @@ const (
 	BusAsked      = "bus_asked"      // a guardian who neither registered nor pays asks for another bus
 	SiblingLeft   = "sibling_left"   // a child left, and the regulation takes the reduction of another with it
 	DeskOpen      = "desk_open"      // a day of the cash desk stayed open over night
+	OwesAgain     = "owes_again"     // what was covered is not any more: money taken back, a promise lost, an instalment passed
+	RefundStuck   = "refund_stuck"   // money that could not be given back
+	RefundSecond  = "refund_second"  // a refund by another way waits for a second member of staff
 	PaymentUnsure = "payment_unsure" // the provider does not know a payment that we asked for
 )
 

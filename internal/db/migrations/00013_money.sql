@@ -69,6 +69,7 @@ ALTER TABLE payment
   ADD COLUMN paid_cents bigint NOT NULL DEFAULT 0,      -- what the provider took in, known once it is paid
   ADD COLUMN returned_cents bigint NOT NULL DEFAULT 0,  -- of it given back or charged back, as the provider last said
   ADD COLUMN charged_back_cents bigint NOT NULL DEFAULT 0; -- of that, taken back by the payer's bank
+CREATE INDEX payment_paid ON payment (checked_at) WHERE status = 'paid';
 
 -- Money back to a payer. A line of the ledger is booked when the money has left.
 CREATE TABLE refund (
@@ -130,6 +131,7 @@ ALTER TABLE ledger_line
   DROP COLUMN reverses;
 DROP TABLE refund;
 DROP VIEW payment_split;
+DROP INDEX payment_paid;
 ALTER TABLE payment
   DROP COLUMN method,
   DROP COLUMN paid_cents,

@@ -75,7 +75,7 @@ func On(d *db.DB) (*World, error) {
 	w.Camps = camp.New(w.DB, w.Now)
 	w.Transport = transport.New(w.DB, w.Now)
 	w.Provider = &Provider{payments: map[string]pay.Payment{}, keys: map[string]string{}, world: w}
-	w.Enrol = &enrol.Store{DB: w.DB, Now: w.Now, Jobs: jobs, Households: w.Households, Provider: w.Provider}
+	w.Enrol = &enrol.Store{DB: w.DB, Now: w.Now, Jobs: jobs, Households: w.Households, Providers: []pay.Provider{w.Provider}}
 	return w, nil
 }
 
