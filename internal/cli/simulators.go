@@ -32,7 +32,7 @@ const (
 	demoOdooPassword = "ribambelle-demo" //nolint:gosec // of a simulator on this machine, told by the demo itself
 	demoMollieKey    = "test_ribambelledemo"
 
-	demoBancontactKey     = "ribambelle-demo-bancontact" //nolint:gosec // of a simulator on this machine, told by the demo itself
+	demoBancontactKey     = "ribambelle-demo-bancontact"
 	demoBancontactProfile = "00000000-0000-4000-8000-000000000001"
 
 	demoMailFrom = "Service jeunesse <stages@commune.example>"
