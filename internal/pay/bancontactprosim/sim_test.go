@@ -1,8 +1,11 @@
 package bancontactprosim_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
+	"image/png"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/makiuchi-d/gozxing"
+	zxing "github.com/makiuchi-d/gozxing/qrcode"
 
 	"ribambelle/internal/db/dbtest"
 	"ribambelle/internal/pay"
@@ -123,12 +128,34 @@ func script(t *testing.T, sim *bancontactprosimtest.Sim, tr bancontactprosim.Tro
 	}
 }
 
+// scan reads a code as a phone does, by a decoder that is not ours.
+func scan(t *testing.T, src string) string {
+	t.Helper()
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(src, "data:image/png;base64,"))
+	if err != nil {
+		t.Fatalf("the code is no image: %.40q", src)
+	}
+	img, err := png.Decode(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatalf("the code is no image: %v", err)
+	}
+	bitmap, err := gozxing.NewBinaryBitmapFromImage(img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := zxing.NewQRCodeReader().Decode(bitmap, nil)
+	if err != nil {
+		t.Fatalf("nobody can scan the code: %v", err)
+	}
+	return result.GetText()
+}
+
 func TestPaymentLife(t *testing.T) {
 	t.Parallel()
 	sim, client, sh := setup(t)
 	p := create(t, client, request(sh))
-	if !strings.HasPrefix(p.QR, "data:image/png;base64,") {
-		t.Errorf("no code to scan: %.40q", p.QR)
+	if got := scan(t, p.QR); got != p.AppURL {
+		t.Errorf("the code says %q, want the deep link %q", got, p.AppURL)
 	}
 	p.QR = ""
 	want := pay.Payment{
