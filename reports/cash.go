@@ -21,8 +21,15 @@ var caisse = Document{
 	Title:   "reports.caisse.title",
 	Purpose: "reports.caisse.purpose",
 	Columns: []Column{
-		{Key: "reports.col.receipt"}, {Key: "reports.col.hour"}, {Key: "reports.col.child"}, {Key: "reports.col.camp"}, {Key: "reports.col.payer"},
-		{Key: "reports.col.way"}, {Key: "reports.col.in"}, {Key: "reports.col.out"}, {Key: "reports.col.by"},
+		{Key: "reports.col.receipt"},
+		{Key: "reports.col.hour"},
+		{Key: "reports.col.child"},
+		{Key: "reports.col.camp"},
+		{Key: "reports.col.payer"},
+		{Key: "reports.col.way"},
+		{Key: "reports.col.in"},
+		{Key: "reports.col.out"},
+		{Key: "reports.col.by"},
 	},
 	Roles: []string{"agent", "finance"},
 }

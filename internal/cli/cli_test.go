@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -179,6 +180,7 @@ func TestBadInput(t *testing.T) {
 		{"no such flag", nil, "serve --dance", 2, "--dance"},
 		{"no such document", nil, "report dance", 1, "report list"},
 		{"no camp", nil, "report registre", 1, "--camp"},
+		{"no year", nil, "report belcotax", 1, "--year"},
 		{"no time", nil, "remind --at tomorrow", 1, "2026-06-20T09:00"},
 		{"no password", nil, "odoo serve", 1, "ODOO_PASSWORD"},
 		{"no Odoo answers", odoo, "odoo check", 1, ""},
@@ -282,6 +284,14 @@ func TestDemo(t *testing.T) {
 	}
 	if text, err := os.ReadFile(file); err != nil || !bytes.HasPrefix(text, []byte("PK")) {
 		t.Errorf("the register is no workbook: %v", err)
+	}
+	// Nothing was certified yet: the control list says what is missing, and there is nothing to send.
+	year := strconv.Itoa(time.Now().Year())
+	if code, out, errs := h.run("report", "fiscal", "--year", year, "--out", file); code != 0 {
+		t.Errorf("report fiscal: code %d\n%s%s", code, out, errs)
+	}
+	if code, _, errs := h.run("report", "belcotax", "--year", year, "--out", file); code != 1 || !strings.Contains(errs, "rien à envoyer") {
+		t.Errorf("report belcotax: code %d, %s", code, errs)
 	}
 	h.interrupt(second)
 

@@ -18,6 +18,8 @@ type reportCommand struct {
 	Name    string    `arg:"" help:"Name of the document, or list."`
 	Camp    uuid.UUID `help:"Id of the camp that the document is about."`
 	Out     string    `help:"File to write; by default the document's own name, here. - is standard output." type:"path"`
+	Year    int       `help:"Year of payment, for fiscal and belcotax."`
+	Test    bool      `help:"For the test site of Belcotax-on-web."`
 	Medical bool      `help:"With the medical alerts; the reading is logged and shown to the families."`
 }
 
@@ -29,7 +31,15 @@ func (c reportCommand) Run(r *run) (err error) {
 		for _, d := range reports.List() {
 			fmt.Fprintf(r.out, "%-12s %s: %s\n", d.Name, loc.T(d.Title), loc.T(d.Purpose))
 		}
+		for _, d := range yearly {
+			fmt.Fprintf(r.out, "%-12s %s\n", d.name, loc.T(d.title))
+		}
 		return nil
+	}
+	for _, d := range yearly {
+		if d.name == c.Name {
+			return c.yearly(r, d.make)
+		}
 	}
 	if _, err := reports.Find(c.Name); err != nil {
 		return fmt.Errorf("there is no document %q: ribambelle report list names them", c.Name)
@@ -49,6 +59,11 @@ func (c reportCommand) Run(r *run) (err error) {
 	if err != nil {
 		return err
 	}
+	return c.hand(r, f)
+}
+
+// hand writes a document where the command says.
+func (c reportCommand) hand(r *run, f reports.File) error {
 	if c.Out == "-" {
 		_, err := r.out.Write(f.Body)
 		return err

@@ -146,11 +146,11 @@ func (s *Store) Handicaps(ctx context.Context, q db.Querier, ids []uuid.UUID) (m
 	return all, nil
 }
 
-// DeclareHandicap lets a guardian with RightRegister declare or take back that a child has a severe handicap. What
+// DeclareHandicap lets a guardian with RightMedical declare or take back that a child has a severe handicap. What
 // staff verified stays verified when it is declared again. It answers NotFound and Forbidden as Right does.
 func (s *Store) DeclareHandicap(ctx context.Context, guardianID, childID uuid.UUID, has bool) error {
 	return s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
-		if err := s.Right(ctx, tx, guardianID, childID, RightRegister, s.today()); err != nil {
+		if err := s.Right(ctx, tx, guardianID, childID, RightMedical, s.today()); err != nil {
 			return err
 		}
 		g, err := guardian(ctx, tx, `id = @id`, guardianID)

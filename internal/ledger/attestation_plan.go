@@ -58,11 +58,12 @@ type Open struct {
 
 // Preview is what issuing would do in a year, and what is missing.
 type Preview struct {
-	Year      int
-	Planned   []Planned // to be made, held ones included
-	Unchanged int       // issued before and still right
-	Open      []Open
-	Maximum   civil.Cents // of the year; 0 while unknown
+	Year       int
+	Planned    []Planned // to be made, held ones included
+	Unchanged  int       // issued before and still right
+	Incomplete []Planned // issued, still right, and without a national number: Belcotax-on-web asks for it
+	Open       []Open
+	Maximum    civil.Cents // of the year; 0 while unknown
 }
 
 // Ready returns how many attestations would be made, and for how much.
@@ -185,17 +186,32 @@ func (s *Attestations) planOne(p *plan, a *Attestation, wanted map[wantedKey]wan
 		}
 		changed = changed || other
 	}
-	if !changed {
-		p.Unchanged++
-		return nil
-	}
 	v := Planned{DebtorID: a.DebtorID, ChildID: child, Treatment: TreatmentChange, Before: a, Lines: lines}
 	v.Debtor, v.Child = a.Content.Debtor.Name(), a.Content.Child.Name()
+	if !changed {
+		p.Unchanged++
+		p.incomplete(v)
+		return nil
+	}
 	if len(lines) == 0 {
 		v.Treatment = TreatmentCancel
 	}
 	p.add(v)
 	return nil
+}
+
+// incomplete notes an attestation that stands and on which a national number is missing.
+func (p *plan) incomplete(v Planned) {
+	if len(v.Before.Content.Debtor.Number) == 0 {
+		v.Missing = append(v.Missing, WhyDebtorNumber)
+	}
+	if len(v.Before.Content.Child.Number) == 0 {
+		v.Missing = append(v.Missing, WhyChildNumber)
+	}
+	if v.Missing != nil {
+		v.Total = v.Before.TotalCents
+		p.Incomplete = append(p.Incomplete, v)
+	}
 }
 
 // otherPeople reports whether the people are not as the attestation names them. An address that changed since does not

@@ -298,6 +298,9 @@ func TestMissingNumbers(t *testing.T) {
 	if done, err := b.store.IssueAttestations(t.Context(), tester, 2025, anyway); err != nil || done.New != 1 {
 		t.Fatalf("not issued anyway: %+v (%v)", done, err)
 	}
+	if p := b.preview(2025); len(p.Incomplete) != 1 || !cmp.Equal(p.Incomplete[0].Missing, []string{WhyDebtorNumber, WhyChildNumber}) {
+		t.Errorf("issued without numbers, it is not told: %+v", p.Incomplete)
+	}
 	if err := b.store.Households.SaveOwnNumber(t.Context(), anne, "85.07.30-033.28"); err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +325,7 @@ func TestHandicapMovesTheLimit(t *testing.T) {
 	b.came(registration, "PPPPP")
 	b.exec(`
 		INSERT INTO guardianship (guardian_id, child_id, basis, rights, valid_from)
-		VALUES (@g, @c, 'parental_authority', ARRAY['see', 'register'], '2020-01-01')`, pgx.NamedArgs{"g": anne, "c": max})
+		VALUES (@g, @c, 'parental_authority', ARRAY['see', 'medical'], '2020-01-01')`, pgx.NamedArgs{"g": anne, "c": max})
 	h := b.store.Households
 	if err := h.DeclareHandicap(t.Context(), anne, max, true); err != nil {
 		t.Fatal(err)
