@@ -211,6 +211,9 @@ func (s *Store) credit(ctx context.Context, tx db.Tx, r *Registration, sessions,
 	if err := s.replan(ctx, tx, r); err != nil {
 		return false, err
 	}
+	if err := ledger.Papers(ctx, tx, s.Jobs, r.ID, ledger.OnCharge, reason, s.Now()); err != nil {
+		return false, err
+	}
 	if err := s.letChoose(ctx, tx, r, batch, reason, actor); err != nil {
 		return false, err
 	}

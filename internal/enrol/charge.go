@@ -195,7 +195,7 @@ func (s *Store) plan(ctx context.Context, tx db.Tx, r *Registration, terms camp.
 
 // forgive takes back the charges of an exit, and books the fee that the regulation keeps, of fee cents, on the first
 // due. What was paid beyond is then owed to its payer: a task, until it is given back.
-func (s *Store) forgive(ctx context.Context, tx db.Tx, r *Registration, fee civil.Cents, actor audit.Actor) error {
+func (s *Store) forgive(ctx context.Context, tx db.Tx, r *Registration, fee civil.Cents, actor audit.Actor, reason string) error {
 	a, err := s.accounts(ctx, tx, r.ID)
 	if err != nil || len(a.dues) == 0 {
 		return err
@@ -226,6 +226,12 @@ func (s *Store) forgive(ctx context.Context, tx db.Tx, r *Registration, fee civi
 		if err != nil {
 			return err
 		}
+	}
+	if reason == "" {
+		reason = "ledger.given_up"
+	}
+	if err := ledger.Papers(ctx, tx, s.Jobs, r.ID, ledger.OnReduction, reason, s.Now()); err != nil {
+		return err
 	}
 	return s.owesBack(ctx, tx, r)
 }

@@ -119,8 +119,16 @@ func (s *Store) askPayment(ctx context.Context, tx db.Tx, r *Registration, f Fac
 	if r.State == Validated && a.covered() { // paid before the decision, or promised by an organisation
 		return s.confirm(ctx, tx, r, actor)
 	}
+	return s.awaitPayment(ctx, tx, r, f, actor, "")
+}
+
+// awaitPayment asks the family of a charged registration to pay, by a document too where the commune wants it.
+func (s *Store) awaitPayment(ctx context.Context, tx db.Tx, r *Registration, f Facts, actor audit.Actor, reason string) error {
 	due := payBy(s.Now(), f)
-	return s.move(ctx, tx, r, AwaitingPayment, &due, actor, "")
+	if err := s.move(ctx, tx, r, AwaitingPayment, &due, actor, reason); err != nil {
+		return err
+	}
+	return ledger.Papers(ctx, tx, s.Jobs, r.ID, ledger.OnCharge, "", s.Now())
 }
 
 // leave ends a registration: its places are freed, what was not paid is no longer due, and the next family on the
@@ -136,7 +144,7 @@ func (s *Store) leave(ctx context.Context, tx db.Tx, r *Registration, exit State
 	if err := transport.Leave(ctx, tx, r.ID); err != nil {
 		return err
 	}
-	if err := s.forgive(ctx, tx, r, fee, actor); err != nil {
+	if err := s.forgive(ctx, tx, r, fee, actor, reason); err != nil {
 		return err
 	}
 	return s.promote(ctx, tx, r.CampID)

@@ -214,6 +214,9 @@ func (s *Store) repart(ctx context.Context, id uuid.UUID, actor audit.Actor, act
 		if err := s.replan(ctx, tx, &r); err != nil {
 			return err
 		}
+		if err := ledger.Papers(ctx, tx, s.Jobs, r.ID, ledger.OnCharge, "", s.Now()); err != nil {
+			return err
+		}
 		if err := audit.Record(ctx, tx, actor, action, "registration", r.ID.String(), nil); err != nil {
 			return err
 		}

@@ -59,6 +59,9 @@ func (s *Store) askedBefore(ctx context.Context, provider pay.Provider, o ledger
 		return false, nil
 	}
 	all, err := provider.Refunds(ctx, paymentID)
+	if pay.KindOf(err) == pay.ErrKindUnsupported {
+		return false, nil // it never forgets a key
+	}
 	if err != nil {
 		return false, fmt.Errorf("looking for refund %s: %w", o.ID, err)
 	}

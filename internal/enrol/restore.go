@@ -53,7 +53,7 @@ func (s *Store) undecide(ctx context.Context, tx db.Tx, r *Registration, actor a
 	if a.total().Kept() > 0 {
 		return problem.Conflict("registration.paid_already")
 	}
-	if err := s.forgive(ctx, tx, r, 0, actor); err != nil {
+	if err := s.forgive(ctx, tx, r, 0, actor, reason); err != nil {
 		return err
 	}
 	if err := place.Unconfirm(ctx, tx, r.ID); err != nil {
@@ -111,13 +111,15 @@ func (s *Store) chargeAgain(ctx context.Context, tx db.Tx, r *Registration, f Fa
 		return err
 	}
 	if !a.covered() {
-		due := payBy(s.Now(), f)
-		return s.move(ctx, tx, r, AwaitingPayment, &due, actor, reason)
+		return s.awaitPayment(ctx, tx, r, f, actor, reason)
 	}
 	if err := place.Confirm(ctx, tx, r.ID); err != nil {
 		return err
 	}
-	return s.move(ctx, tx, r, Confirmed, nil, actor, reason)
+	if err := s.move(ctx, tx, r, Confirmed, nil, actor, reason); err != nil {
+		return err
+	}
+	return ledger.Papers(ctx, tx, s.Jobs, r.ID, ledger.OnConfirmation, "", s.Now())
 }
 
 // stateBefore is where a registration stood before it ended, as its history tells.

@@ -9,12 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ribambelle/internal/audit"
-	"ribambelle/internal/camp"
 	"ribambelle/internal/civil"
 	"ribambelle/internal/db"
-	"ribambelle/internal/job"
 	"ribambelle/internal/ledger"
-	"ribambelle/internal/pay/transfer"
 	"ribambelle/internal/place"
 	"ribambelle/internal/problem"
 	"ribambelle/internal/task"
@@ -91,39 +88,7 @@ func (s *Store) confirm(ctx context.Context, tx db.Tx, r *Registration, actor au
 	if err := s.move(ctx, tx, r, Confirmed, nil, actor, ""); err != nil {
 		return err
 	}
-	return s.invoice(ctx, tx, r)
-}
-
-// invoice issues what is not invoiced yet of a registration, one invoice for each family that pays for it.
-func (s *Store) invoice(ctx context.Context, tx db.Tx, r *Registration) error {
-	a, err := s.accounts(ctx, tx, r.ID)
-	if err != nil {
-		return err
-	}
-	prefix, err := camp.Setting(ctx, tx, "invoice.prefix")
-	if err != nil {
-		return err
-	}
-	for _, d := range a.dues {
-		if d.Kind != ledger.DueFamily || a.of[d.ID].Price <= 0 {
-			continue
-		}
-		content, err := s.invoiceContent(ctx, tx, r, d, a.of[d.ID].Price)
-		if err != nil {
-			return err
-		}
-		inv, issued, err := ledger.Issue(ctx, tx, d, prefix, content, s.Now())
-		if err != nil {
-			return err
-		}
-		if !issued {
-			continue
-		}
-		if _, err := s.Jobs.InsertTx(ctx, tx, job.InvoiceIssued{InvoiceID: inv.ID.String()}, nil); err != nil {
-			return fmt.Errorf("announcing invoice %s: %w", inv.ID, err)
-		}
-	}
-	return nil
+	return ledger.Papers(ctx, tx, s.Jobs, r.ID, ledger.OnConfirmation, "", s.Now())
 }
 
 // late handles money for a place that was given up: the place again if it is still free, else a task for staff.
@@ -152,50 +117,6 @@ func (s *Store) late(ctx context.Context, tx db.Tx, r *Registration, actor audit
 		return err
 	}
 	return s.confirm(ctx, tx, r, actor)
-}
-
-// invoiceContent freezes everything that the invoice of a due prints: the price in detail, less what others pay of it.
-func (s *Store) invoiceContent(ctx context.Context, tx db.Tx, r *Registration, d ledger.Due, part civil.Cents) (ledger.InvoiceContent, error) {
-	var c ledger.InvoiceContent
-	settings, err := camp.AllSettings(ctx, tx)
-	if err != nil {
-		return c, err
-	}
-	c.IssuedOn = civil.DateOf(s.Now(), civil.Brussels)
-	c.PaidOn = c.IssuedOn
-	c.Commune = ledger.InvoiceParty{Name: settings["commune.name"], Street: settings["commune.street"], City: settings["commune.city"]}
-	c.BCE, c.Email, c.Phone, c.IBAN = settings["commune.bce"], settings["commune.email"], settings["commune.phone"], settings["commune.iban"]
-	c.VATMention = settings["commune.vat"]
-	communication, err := transfer.Parse(d.Communication)
-	if err != nil {
-		return c, fmt.Errorf("reading the communication of due %s: %w", d.ID, err)
-	}
-	c.Communication = communication.String()
-	err = tx.QueryRow(ctx, `
-		SELECT g.first_name || ' ' || g.last_name, g.street, trim(g.postcode || ' ' || g.city),
-		  ch.first_name || ' ' || ch.last_name, c.name,
-		  COALESCE(min(s.day), c.begins_at::date), COALESCE(max(s.day), c.ends_at::date), count(DISTINCT s.day)
-		FROM guardian g
-		CROSS JOIN child ch
-		CROSS JOIN camp c
-		LEFT JOIN camp_session s ON s.camp_id = c.id AND s.state <> 'cancelled'
-		WHERE g.id = @payer
-		  AND ch.id = @child
-		  AND c.id = @camp
-		GROUP BY g.id, ch.id, c.id`,
-		pgx.NamedArgs{"payer": d.PayerID, "child": r.ChildID, "camp": r.CampID},
-	).Scan(&c.Payer.Name, &c.Payer.Street, &c.Payer.City, &c.Child, &c.Camp, &c.FirstDay, &c.LastDay, &c.Days)
-	if err != nil {
-		return c, fmt.Errorf("reading what the invoice of registration %s prints: %w", r.ID, err)
-	}
-	for _, l := range r.PriceDetail {
-		c.Lines = append(c.Lines, ledger.InvoiceLine{Label: l.Label, Args: l.Args, Cents: l.Cents})
-	}
-	if others := r.PriceCents - part; others != 0 {
-		c.Lines = append(c.Lines, ledger.InvoiceLine{Label: "invoice.part_of_others", Cents: -others})
-	}
-	c.Total = part
-	return c, nil
 }
 
 // Sources are the ways in which staff see money arrive: on the account, in notes and coins, by the counter's terminal.

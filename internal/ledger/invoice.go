@@ -105,20 +105,6 @@ func NextNumber(ctx context.Context, tx db.Tx, series string, year int) (int, er
 	return n, nil
 }
 
-// Issue numbers and stores the invoice of a due that has none, in the caller's transaction; else it returns the newest one
-// with false. Papers does the same from the ledger's lines.
-func Issue(ctx context.Context, tx db.Tx, d Due, prefix string, content InvoiceContent, at time.Time) (inv Invoice, issued bool, err error) {
-	there, err := InvoicesOfDue(ctx, tx, d.ID)
-	if err != nil {
-		return inv, false, err
-	}
-	if len(there) > 0 {
-		return there[0], false, nil
-	}
-	inv, err = issue(ctx, tx, d, prefix, content, at)
-	return inv, err == nil, err
-}
-
 // issue numbers and stores an invoice of a due, in the caller's transaction. content.Number is filled here as
 // prefix-year-number.
 func issue(ctx context.Context, tx db.Tx, d Due, prefix string, content InvoiceContent, at time.Time) (Invoice, error) {
