@@ -22,15 +22,14 @@ import (
 
 var scaleRows = flag.Int("scale", 3_000, "registrations on which the queries are looked at")
 
+// large is how many registrations make a town whose times and real plans count.
+const large = 100_000
+
 // growing are the tables that grow with the years: no page reads one of them from end to end.
 var growing = []string{
 	"registration", "registration_event", "child", "guardian", "guardianship", "household_child", "household", "ledger_line", "due",
 	"place", "audit", "account", "basket_line", "medical_sheet", "medical_confirmation", "child_level",
 }
-
-// wholly are the tables that a page may read whole: today's count of missing sheets compares every coming registration
-// with the confirmations, in one pass.
-var wholly = map[string][]string{"/gestion/": {"medical_confirmation"}}
 
 // seen is one statement that a page made.
 type seen struct {
@@ -100,8 +99,9 @@ type scalePage struct {
 
 // TestNoPageReadsATableWhole asks for the pages of the office, the catalogue and a family on many rows. It explains
 // every statement that they make: none reads a growing table from end to end. On the large town a list or a search of
-// the office may cost at most five times its bare query, that is the one statement that brings its rows, run alone; what
-// every page of the office costs without a list (who asks, the menu's counts, the drawing) is measured and left apart.
+// the office may cost at most five times its bare query, that is the one statement that brings its rows, run alone. What
+// every page of the office costs without a list (who asks, the menu's counts, the drawing) is measured and left apart,
+// and a bare query of less than a millisecond counts as one.
 func TestNoPageReadsATableWhole(t *testing.T) {
 	t.Parallel()
 	trace := &statements{}
@@ -139,26 +139,29 @@ func TestNoPageReadsATableWhole(t *testing.T) {
 			if page.main != "" && strings.Contains(one.sql, page.main) {
 				bare = &one
 			}
-			tables := slices.DeleteFunc(b.whole(one, partial), func(name string) bool { return slices.Contains(wholly[page.path], name) })
-			if len(tables) > 0 {
+			if tables := b.whole(one, partial); len(tables) > 0 {
 				t.Errorf("%s reads %v from end to end:\n%s", page.path, tables, one.sql)
 			}
 		}
-		took := median(func() { page.who.fetch(page.path) })
-		trace.take()
-		switch {
-		case page.main == "":
-			fmt.Printf("scale: %-52.52s %6.1f ms\n", page.path, took.Seconds()*1000)
+		if page.main == "" {
+			fmt.Printf("scale: %-52.52s %6.1f ms\n", page.path, median(func() { page.who.fetch(page.path) }).Seconds()*1000)
 			continue
-		case bare == nil:
+		}
+		if bare == nil {
 			t.Errorf("%s makes no statement with %q", page.path, page.main)
 			continue
 		}
-		alone := median(func() { b.drain(*bare) })
-		times := float64(took) / float64(alone)
-		fmt.Printf("scale: %-52.52s %6.1f ms %6.1f ms %6.1f\n", page.path, took.Seconds()*1000, alone.Seconds()*1000, times)
-		if left := took - empty(); *scaleRows >= 100_000 && left > 5*alone {
-			t.Errorf("%s costs %.1f times its bare query, %v more than an empty page", page.path, times, left)
+		var took, alone, left time.Duration
+		for range 3 { // a machine with other work gets another try
+			took, alone = median(func() { page.who.fetch(page.path) }), median(func() { b.drain(*bare) })
+			if left = took - empty(); left <= 5*max(alone, time.Millisecond) {
+				break
+			}
+		}
+		trace.take()
+		fmt.Printf("scale: %-52.52s %6.1f ms %6.1f ms %6.1f\n", page.path, took.Seconds()*1000, alone.Seconds()*1000, float64(took)/float64(alone))
+		if *scaleRows >= large && left > 5*max(alone, time.Millisecond) {
+			t.Errorf("%s costs %v and its bare query %v: %v more than an empty page", page.path, took, alone, left)
 		}
 	}
 }
@@ -236,29 +239,52 @@ func (w *browser) fetch(path string) {
 	}
 }
 
-// whole explains a statement and returns the growing tables that it reads from end to end.
+// whole explains a statement and returns the growing tables that it reads from end to end. In a small town a table is
+// read whole because it is small, so sequential scans are made dear: one that is left has no index to go by. In a large
+// one the plan is also looked at as PostgreSQL really makes it.
 func (b *bundle) whole(one seen, partial []string) []string {
+	tables := scans(b.plan(one, `SET LOCAL enable_seqscan = off`), partial, false)
+	if *scaleRows >= large {
+		tables = append(tables, sequential(b.plan(one, `SET LOCAL enable_seqscan = on`))...)
+	}
+	slices.Sort(tables)
+	return slices.Compact(tables)
+}
+
+// plan is the plan of a statement under a setting.
+func (b *bundle) plan(one seen, setting string) (plan any) {
 	var raw []byte
-	var plan any
-	err := b.explain(one, &raw)
+	err := pgx.BeginFunc(context.Background(), b.db, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(context.Background(), setting); err != nil {
+			return err
+		}
+		return tx.QueryRow(context.Background(), "EXPLAIN (FORMAT JSON) "+one.sql, one.args...).Scan(&raw)
+	})
 	if err == nil {
 		err = json.Unmarshal(raw, &plan)
 	}
 	if err != nil {
 		b.t.Fatalf("explaining %s: %v", one.sql, err)
 	}
-	return scans(plan, partial, false)
+	return plan
 }
 
-// explain plans a statement with sequential scans made dear: one that is left has no index to go by. How many rows make
-// a scan worth while is PostgreSQL's to know, and is not what is asked here.
-func (b *bundle) explain(one seen, raw *[]byte) error {
-	return pgx.BeginFunc(context.Background(), b.db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(context.Background(), `SET LOCAL enable_seqscan = off`); err != nil {
-			return err
+// sequential returns the growing tables of which a plan has a sequential scan.
+func sequential(plan any) (tables []string) {
+	switch v := plan.(type) {
+	case []any:
+		for _, one := range v {
+			tables = append(tables, sequential(one)...)
 		}
-		return tx.QueryRow(context.Background(), "EXPLAIN (FORMAT JSON) "+one.sql, one.args...).Scan(raw)
-	})
+	case map[string]any:
+		if name, _ := v["Relation Name"].(string); v["Node Type"] == "Seq Scan" && slices.Contains(growing, name) {
+			tables = append(tables, name)
+		}
+		for _, one := range v {
+			tables = append(tables, sequential(one)...)
+		}
+	}
+	return tables
 }
 
 // drain runs a statement and reads all that it returns.

@@ -3,6 +3,7 @@ package enrol
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -56,6 +57,8 @@ func (s *Store) leaving(ctx context.Context, q db.Querier, r *Registration, guar
 	if err != nil {
 		return v, err
 	}
+	// What the commune cancelled is no day of the camp.
+	sessions = slices.DeleteFunc(sessions, func(s camp.Session) bool { return s.State == "cancelled" })
 	first := Facts{Camp: c, Sessions: sessions}.FirstDay()
 	v.Until = policies[r.CampID].LeaveUntil(first)
 	a, err := s.accounts(ctx, q, r.ID)
