@@ -182,8 +182,8 @@ func (b *bundle) scalePages() []scalePage {
 	}
 	const (
 		rows     = "r.stop_out_id, r.stop_back_id, r.remark, r.derogation"
-		children = "FROM child k"
-		adults   = "WITH found AS MATERIALIZED"
+		children = "FROM found k"
+		adults   = "FROM found) g"
 		queue    = "/gestion/inscriptions"
 		search   = "/gestion/recherche?q="
 	)

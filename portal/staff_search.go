@@ -100,13 +100,12 @@ func (s *server) findPeople(ctx context.Context, p *staffSearchPage, words []str
 		return err
 	}
 	rows, err := s.DB.Query(ctx, `
-		SELECT k.id, k.first_name, k.last_name, k.birth_date,
+		WITH found AS MATERIALIZED (`+named("child", "id, first_name, last_name, birth_date")+`
+		)
+		SELECT DISTINCT k.id, k.first_name, k.last_name, k.birth_date,
 		  (SELECT count(*)::int FROM registration r WHERE r.child_id = k.id
 		   AND r.state IN ('submitted', 'to_validate', 'validated', 'awaiting_payment', 'waitlisted', 'offered', 'confirmed')) AS open
-		FROM child k
-		WHERE k.merged_into IS NULL
-		  AND `+strings.ReplaceAll(named, "name_key", "k.name_key")+`
-		LIMIT @most`, args)
+		FROM found k`, args)
 	if err != nil {
 		return fmt.Errorf("searching the children: %w", err)
 	}
@@ -126,26 +125,28 @@ func (s *server) findPeople(ctx context.Context, p *staffSearchPage, words []str
 	p.Children = p.Children[:min(len(p.Children), mostFound)]
 
 	phone := digits(p.Query)
-	of := "(" + strings.ReplaceAll(named, "name_key", "g.name_key") + ")"
-	if len(phone) >= 6 {
-		// As LIKE would, but by the index whoever plans the statement.
-		of = "(" + of + " OR g.phone <> '' AND reverse(g.phone) ~>=~ @phone_end AND reverse(g.phone) ~<~ @phone_after)"
+	found := "(" + named("guardian", "id, first_name, last_name, phone, city") + ")"
+	if len(phone) >= 6 { // as LIKE would, but by the index whoever plans the statement
+		found += `
+		  UNION
+		  SELECT g.id, g.first_name, g.last_name, g.phone, g.city
+		  FROM guardian g
+		  WHERE g.merged_into IS NULL
+		    AND g.phone <> ''
+		    AND reverse(g.phone) ~>=~ @phone_end
+		    AND reverse(g.phone) ~<~ @phone_after`
 		end := reversed(strings.TrimPrefix(phone, "0"))
 		args["phone_end"], args["phone_after"] = end, end+":" // ':' follows the digits
 	}
 	args["today"] = s.today()
 	rows, err = s.DB.Query(ctx, `
 		WITH found AS MATERIALIZED (
-		  SELECT g.id, g.first_name, g.last_name, g.phone, g.city
-		  FROM guardian g
-		  WHERE g.merged_into IS NULL
-		    AND `+of+`
-		  LIMIT @most
+		  `+found+`
 		)
 		SELECT g.id, g.first_name, g.last_name, g.phone, g.city,
 		  array_remove(array_agg(k.id ORDER BY k.first_name, k.id), NULL) AS child_ids,
 		  array_remove(array_agg(k.first_name || ' ' || k.last_name ORDER BY k.first_name, k.id), NULL) AS children
-		FROM found g
+		FROM (SELECT DISTINCT id, first_name, last_name, phone, city FROM found) g
 		LEFT JOIN guardianship l
 		  ON l.guardian_id = g.id
 		  AND l.valid_from <= @today
@@ -184,24 +185,37 @@ const (
 	mostCompared = 1000
 )
 
-// likeNames returns the condition on name_key that a name like the typed words meets, with its args; it is "false" when
-// nobody's is. Words are compared first, people are then found by index.
-func (s *server) likeNames(ctx context.Context, typed []string) (string, pgx.NamedArgs, error) {
+// likeNames returns the SELECT of people of a table whose name is like the typed words, with its args. Words are
+// compared first; for each that is like the first typed one, the closest first, people are then found by index, until
+// there are enough. One who bears two such words comes twice.
+func (s *server) likeNames(ctx context.Context, typed []string) (func(table, columns string) string, pgx.NamedArgs, error) {
 	args := pgx.NamedArgs{"most": mostCompared}
 	like, err := s.likeWords(ctx, typed)
 	if err != nil {
-		return "", nil, err
+		return nil, nil, err
 	}
-	conditions := make([]string, len(typed))
+	slices.SortStableFunc(like, func(a, b []string) int { return cmp.Compare(len(a), len(b)) })
+	also := ""
 	for i, words := range like {
-		if len(words) == 0 {
-			return "false", args, nil
-		}
 		name := "word_" + strconv.Itoa(i)
 		args[name] = words
-		conditions[i] = "string_to_array(name_key, ' ') && @" + name + "::text[]"
+		if i > 0 {
+			also += `
+			    AND string_to_array(p.name_key, ' ') && @` + name + `::text[]`
+		}
 	}
-	return strings.Join(conditions, " AND "), args, nil
+	return func(table, columns string) string {
+		return `
+		  SELECT ` + columns + `
+		  FROM unnest(@word_0::text[]) AS w (word)
+		  CROSS JOIN LATERAL (
+			  SELECT ` + columns + `
+			  FROM ` + table + ` p
+			  WHERE p.merged_into IS NULL
+			    AND string_to_array(p.name_key, ' ') @> ARRAY[w.word]` + also + `
+			  LIMIT @most) x
+		  LIMIT @most`
+	}, args, nil
 }
 
 func reversed(s string) string {
