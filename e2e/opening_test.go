@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 
 	"ribambelle/e2e/browser"
@@ -16,6 +17,9 @@ func TestBasketOnAPhone(t *testing.T) {
 	camp := p.Goto("/").Link("L'atelier du bois")
 	p.Goto("/mon-espace/demandes").Says("Vous n’avez préparé aucune demande").Check()
 	p.Goto(regexp.MustCompile(`/stages/[0-9a-f-]{36}`).FindString(camp) + "/demande").Says("Pour quels enfants").Check()
+	if got := browser.Value[[]string](p, `Array.from(document.querySelectorAll("input[name=enfant]:checked")).map(function (i) { return i.labels[0].textContent.trim(); })`); len(got) != 1 || !strings.HasPrefix(got[0], "Léa") {
+		p.Fatalf("the form proposes %q, want Léa alone, the only child whom the camp is for", got)
+	}
 	p.Follow("Ajouter à mes demandes").Says("Léa").Check()
 	p.Resize(browser.Desktop)
 	p.Goto("/mon-espace/demandes").Check()
