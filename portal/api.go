@@ -59,6 +59,9 @@ func (s *server) apiCamps(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.openFor(r, camps, nil); err != nil {
+		return err
+	}
 	answer := apiCatalogue{Camps: make([]apiCamp, 0, len(camps)), Page: f.Page}
 	now := s.Now()
 	for _, c := range camps {

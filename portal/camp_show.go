@@ -93,6 +93,13 @@ func (s *server) campShow(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	children, err := s.fits(r)
+	if err != nil {
+		return err
+	}
+	if err := s.openFor(r, offers, children); err != nil {
+		return err
+	}
 	if len(offers) == 1 {
 		card := s.card(l, offers[0])
 		p.Offer, p.When = &card, card.When
@@ -108,7 +115,7 @@ func (s *server) campShow(w http.ResponseWriter, r *http.Request) error {
 		if p.Offer.Later(now) {
 			p.PrepareURL = "/stages/" + id.String() + "/demande"
 		}
-	case c.OpenAt(now):
+	default:
 		p.RegisterURL = "/stages/" + id.String() + "/inscription"
 	}
 	return s.render(w, r, http.StatusOK, "camp_show", p)

@@ -46,6 +46,7 @@ type offerCard struct {
 	Who  string // « de P1 à P4 », « de 6 à 9 ans », or both
 	Left places
 	Open string // when registrations open or that they are closed; "" when open
+	Note string // for whom they are not open yet, to a visitor
 }
 
 // places says how many places are left, in words and in kind: ok, wait or stop.
@@ -67,6 +68,13 @@ func (s *server) catalogue(w http.ResponseWriter, r *http.Request) error {
 	}
 	camps, err := s.offers(r.Context(), f)
 	if err != nil {
+		return err
+	}
+	family := children
+	if f.Child != nil {
+		family = []childFit{*f.Child}
+	}
+	if err := s.openFor(r, camps, family); err != nil {
 		return err
 	}
 	weeks, themes, err := s.weeksAndThemes(r.Context())
@@ -136,13 +144,7 @@ func with(q url.Values, name, value string) string {
 // card puts an offer in words.
 func (s *server) card(l *locale.Locale, o offer) offerCard {
 	c := offerCard{offer: o, When: when(l, o), Who: who(l, o.Levels, o.AgeMin, o.AgeMax), Left: left(l, o.Free)}
-	now := s.Now()
-	switch {
-	case o.Later(now):
-		c.Open = l.T("camp.opens", l.Deadline(*o.OpensAt))
-	case !o.OpenAt(now):
-		c.Open = l.T("camp.closed")
-	}
+	c.Open, c.Note = openingWords(l, o, s.Now())
 	return c
 }
 

@@ -38,6 +38,9 @@ type offer struct {
 	Mine      bool // the child that the filter is about has a place or asked for one
 	Liked     int  // themes that the child likes
 	Total     int  // offers that the filter lets through, on all pages
+
+	Openings []camp.Opening `db:"-"` // by audience, the earliest first; see openFor
+	Shut     bool           `db:"-"` // never opens for the family that looks
 }
 
 // Slug is the readable part of the camp's address.
@@ -58,7 +61,7 @@ func (o offer) Few() bool { return o.Free != nil && *o.Free > 0 && *o.Free <= fe
 const fewPlaces = 5
 
 // OpenAt reports whether families may ask for a place at t.
-func (o offer) OpenAt(t time.Time) bool { return !o.Later(t) && t.Before(o.Closes()) }
+func (o offer) OpenAt(t time.Time) bool { return !o.Shut && !o.Later(t) && t.Before(o.Closes()) }
 
 // Later reports whether registrations open after t.
 func (o offer) Later(t time.Time) bool { return o.OpensAt != nil && t.Before(*o.OpensAt) }

@@ -39,6 +39,34 @@ type Opening struct {
 	At       time.Time
 }
 
+// OpensFor returns when a camp opens for a family, nil for since its publication, and false when it never does. With
+// openings by audience the earliest one that is the family's counts, and opensAt, the camp's own, does not.
+func OpensFor(openings []Opening, opensAt *time.Time, resident bool) (*time.Time, bool) {
+	if len(openings) == 0 {
+		return opensAt, true
+	}
+	var first *time.Time
+	for _, o := range openings {
+		if (o.Audience == Everyone || resident) && (first == nil || o.At.Before(*first)) {
+			first = &o.At
+		}
+	}
+	return first, first != nil
+}
+
+// Openings returns when some camps open by audience, the earliest first; a camp that makes no difference has none.
+func Openings(ctx context.Context, q db.Querier, campIDs []uuid.UUID) (map[uuid.UUID][]Opening, error) {
+	all := make(map[uuid.UUID]Policy, len(campIDs))
+	if err := openings(ctx, q, campIDs, all); err != nil {
+		return nil, err
+	}
+	list := make(map[uuid.UUID][]Opening, len(all))
+	for id, p := range all {
+		list[id] = p.Openings
+	}
+	return list, nil
+}
+
 // Other is a camp that a rule names.
 type Other struct {
 	CampID uuid.UUID

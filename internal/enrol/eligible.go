@@ -122,16 +122,12 @@ func window(f Facts) []Reason {
 
 // audience compares the moment with the openings by audience: the earliest one that is the family's counts.
 func audience(f Facts) []Reason {
-	var opens *time.Time
-	for _, o := range f.Policy.Openings {
-		if (o.Audience == camp.Everyone || f.Resident) && (opens == nil || o.At.Before(*opens)) {
-			opens = &o.At
-		}
-	}
-	switch {
-	case len(f.Policy.Openings) == 0:
+	if len(f.Policy.Openings) == 0 {
 		return nil
-	case opens == nil:
+	}
+	opens, ever := camp.OpensFor(f.Policy.Openings, nil, f.Resident)
+	switch {
+	case !ever:
 		return bar("audience", "eligible.residents_only")
 	case f.At.Before(*opens) && !f.Resident:
 		return bar("audience", "eligible.opens_later_others", *opens)
