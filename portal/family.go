@@ -93,6 +93,10 @@ func (s *server) parentRoutes() []route {
 
 		{get, "/mon-espace", anyone, s.dashboardMoved},
 		{get, space, anyone, s.dashboard},
+		{get, space + "compte", anyone, s.ownAccount},
+		{post, space + "compte/mot-de-passe", anyone, s.ownPassword},
+		{post, space + "compte/sessions/fin", anyone, s.ownSessionEnd},
+		{post, space + "compte/sessions/autres", anyone, s.ownSessionsEnd},
 		{get, space + "coordonnees", anyone, s.detailsEdit},
 		{post, space + "coordonnees", anyone, s.detailsSave},
 		{get, space + "enfants/nouveau", anyone, s.childNew},

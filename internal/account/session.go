@@ -260,6 +260,27 @@ func (s *Store) Sessions(ctx context.Context, accountID uuid.UUID, current strin
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Session])
 }
 
+// SignIn is one line of the history of an account: somebody signed in.
+type SignIn struct {
+	At     time.Time
+	Device string
+}
+
+// SignIns returns when somebody signed in to an account, the newest first, at most as many as limit.
+func (s *Store) SignIns(ctx context.Context, accountID uuid.UUID, limit int) ([]SignIn, error) {
+	rows, err := s.DB.Query(ctx, `
+		SELECT at, device
+		FROM sign_in
+		WHERE account_id = @account_id
+		ORDER BY at DESC, id DESC
+		LIMIT @limit`,
+		pgx.NamedArgs{"account_id": accountID, "limit": limit})
+	if err != nil {
+		return nil, fmt.Errorf("reading the sign-ins of account %s: %w", accountID, err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByName[SignIn])
+}
+
 // Revoke ends one session of the account by its Session.ID, or returns NotFound.
 func (s *Store) Revoke(ctx context.Context, accountID uuid.UUID, sessionID string) error {
 	hash, err := hex.DecodeString(sessionID)
