@@ -13,6 +13,7 @@ import (
 	"ribambelle/internal/household"
 	"ribambelle/internal/locale"
 	"ribambelle/internal/problem"
+	"ribambelle/internal/tariff"
 	"ribambelle/internal/transport"
 	"ribambelle/portal/form"
 	"ribambelle/portal/page"
@@ -36,6 +37,7 @@ type linePage struct {
 	MayAsk   bool // an exception may be asked
 	Key      string
 	New      bool
+	Vouchers bool // a voucher may be had
 }
 
 // lineNew asks for whom and how a camp is wanted. It opens as soon as the camp is published.
@@ -89,14 +91,22 @@ func (s *server) linePage(r *http.Request, campID uuid.UUID) (*linePage, error) 
 	if p.When, err = s.campDays(ctx, l, c.ID); err != nil {
 		return nil, err
 	}
+	if p.Vouchers, err = tariff.AnyVoucher(ctx, s.DB, s.today()); err != nil {
+		return nil, err
+	}
 	tickets, err := camp.TicketsOf(ctx, s.DB, c.ID)
 	if err != nil {
 		return nil, err
 	}
 	tickets = slices.DeleteFunc(tickets, func(t camp.Ticket) bool { return t.Withdrawn })
 	if len(tickets) > 1 {
+		prices, err := s.Enrol.ListPrices(ctx, c.ID)
+		if err != nil {
+			return nil, err
+		}
 		for _, t := range tickets {
-			p.Formulas = append(p.Formulas, choice{Value: t.ID.String(), Text: t.Name + " — " + l.Euros(t.Price(c))})
+			cents, more := from(prices, t.ID)
+			p.Formulas = append(p.Formulas, choice{Value: t.ID.String(), Text: ticketText(l, t.Name, cents, more)})
 		}
 		p.Form.Set("formule", tickets[0].ID.String())
 	}
@@ -113,10 +123,19 @@ func (s *server) linePage(r *http.Request, campID uuid.UUID) (*linePage, error) 
 	}
 	for _, o := range options {
 		if o.OfferedAt(s.Now()) {
-			p.Options = append(p.Options, choice{Value: o.ID.String(), Text: l.T("basket.option", o.Name, l.Euros(o.Cents))})
+			p.Options = append(p.Options, choice{Value: o.ID.String(), Text: optionText(l, o)})
 		}
 	}
 	return p, nil
+}
+
+// optionText names an option with its price.
+func optionText(l *locale.Locale, o camp.Option) string {
+	text := l.T("basket.option", o.Name, l.Euros(o.Cents))
+	if o.Unit == tariff.PerSession || o.Unit == tariff.PerDay {
+		text += " " + l.T("tariff.by."+string(o.Unit))
+	}
+	return text
 }
 
 // stops lists where the bus stops, by direction, with the time.
@@ -181,6 +200,7 @@ func wishes(f *form.Form, campID uuid.UUID) enrol.Request {
 	q := enrol.Request{
 		CampID: campID, TicketID: f.OptionalUUID("formule"), StopOutID: f.OptionalUUID("aller"), StopBackID: f.OptionalUUID("retour"),
 		WithoutBus: f.Checked("without_bus"), Remark: f.Text("remark"), Derogation: f.Text("derogation"),
+		Voucher: f.Text("voucher"),
 	}
 	for _, v := range f.All("option") {
 		if id, err := uuid.Parse(v); err == nil && !slices.Contains(q.OptionIDs, id) {
@@ -290,7 +310,7 @@ func (s *server) lineEdit(w http.ResponseWriter, r *http.Request) error {
 	for _, id := range line.OptionIDs {
 		options = append(options, id.String())
 	}
-	f.Set("option", options...).Set("remark", line.Remark).Set("derogation", line.Derogation)
+	f.Set("option", options...).Set("remark", line.Remark).Set("derogation", line.Derogation).Set("voucher", line.Voucher)
 	if line.WithoutBus {
 		f.Set("without_bus", "oui")
 	}

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/gorilla/mux"
@@ -14,6 +15,7 @@ import (
 
 	"ribambelle/internal/camp"
 	"ribambelle/internal/civil"
+	"ribambelle/internal/enrol"
 	"ribambelle/internal/locale"
 	"ribambelle/internal/problem"
 	"ribambelle/internal/transport"
@@ -32,6 +34,7 @@ type campPage struct {
 	Sessions    []camp.Session
 	SameHours   bool // every day has the same hours
 	Tickets     []ticketLine
+	Prices      []enrol.Listed // by ticket and audience, where not everybody pays the same
 	Lines       []transport.Line
 	RegisterURL string // "" when registrations are not open now
 	PrepareURL  string // where a request is prepared for the opening; "" when there is none to come
@@ -42,7 +45,8 @@ type campPage struct {
 // ticketLine is one kind of place with its price and what is left of it.
 type ticketLine struct {
 	camp.Ticket
-	Cents civil.Cents
+	Cents civil.Cents // the lowest that asks for no proof
+	More  bool        // others pay more
 	Left  places
 }
 
@@ -89,6 +93,9 @@ func (s *server) campShow(w http.ResponseWriter, r *http.Request) error {
 	if p.Tickets, err = s.tickets(r.Context(), l, c); err != nil {
 		return err
 	}
+	if p.Prices, err = s.Enrol.ListPrices(r.Context(), id); err != nil {
+		return err
+	}
 	offers, err := s.offers(r.Context(), filter{Age: -1, ID: &id, Size: 1})
 	if err != nil {
 		return err
@@ -131,13 +138,47 @@ func (s *server) tickets(ctx context.Context, l *locale.Locale, c camp.Camp) ([]
 	if err != nil {
 		return nil, err
 	}
+	prices, err := s.Enrol.ListPrices(ctx, c.ID)
+	if err != nil {
+		return nil, err
+	}
 	var lines []ticketLine
 	for _, t := range all {
 		if t.OnSaleAt(s.Now()) {
-			lines = append(lines, ticketLine{Ticket: t, Cents: t.Price(c), Left: left(l, free[t.ID])})
+			one := ticketLine{Ticket: t, Left: left(l, free[t.ID])}
+			one.Cents, one.More = from(prices, t.ID)
+			lines = append(lines, one)
 		}
 	}
 	return lines, nil
+}
+
+// from is the lowest price of a ticket that asks for no proof, for all sessions, and whether others pay more.
+func from(prices []enrol.Listed, ticketID uuid.UUID) (least civil.Cents, more bool) {
+	first := true
+	for _, p := range prices {
+		if p.TicketID == nil || *p.TicketID != ticketID || p.Proof && p.Audience != "" {
+			continue
+		}
+		more = more || !first && p.Cents != least
+		if first || p.Cents < least {
+			least, first = p.Cents, false
+		}
+	}
+	return least, more
+}
+
+// ticketText names a ticket with its price.
+func ticketText(l *locale.Locale, name string, cents civil.Cents, more bool) string {
+	if more {
+		return name + " — " + l.T("camp.price_from", cents)
+	}
+	return name + " — " + l.Euros(cents)
+}
+
+// ByAudience reports whether not everybody pays the same for the camp.
+func (p *campPage) ByAudience() bool {
+	return slices.ContainsFunc(p.Prices, func(l enrol.Listed) bool { return l.Audience != "" })
 }
 
 // freeOf returns the places left of each ticket of a camp, the camp's own places counted; nil is unlimited.

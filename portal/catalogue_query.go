@@ -137,8 +137,8 @@ func (s *server) offers(ctx context.Context, f filter) ([]offer, error) {
 		WITH offer AS (
 		  SELECT c.id, c.name, c.location, c.levels, c.themes, c.age_min, c.age_max, c.begins_at, c.ends_at, c.opens_at, c.closes_at,
 		    s.first_day, s.last_day, s.days, s.starts, s.ends,
-		    COALESCE(t.from_cents, c.price_cents) AS from_cents,
-		    COALESCE(t.prices, 1) AS prices,
+		    a.from_cents * CASE c.price_unit WHEN 'day' THEN s.days WHEN 'session' THEN s.sessions ELSE 1 END AS from_cents,
+		    a.prices,
 		    LEAST(
 		      CASE WHEN p.closed THEN 0 WHEN p.max IS NOT NULL THEN GREATEST(0, p.max - p.held - p.confirmed - p.external) END,
 		      t.free) AS free,
@@ -154,7 +154,7 @@ func (s *server) offers(ctx context.Context, f filter) ([]offer, error) {
 		  FROM camp c
 		  JOIN pool p ON p.id = c.pool_id
 		  CROSS JOIN LATERAL (
-		    SELECT min(day) AS first_day, max(day) AS last_day, count(DISTINCT day)::int AS days,
+		    SELECT min(day) AS first_day, max(day) AS last_day, count(DISTINCT day)::int AS days, count(*)::int AS sessions,
 		      (EXTRACT(EPOCH FROM min(starts)) / 60)::int AS starts,
 		      (EXTRACT(EPOCH FROM max(ends)) / 60)::int AS ends
 		    FROM camp_session
@@ -162,15 +162,32 @@ func (s *server) offers(ctx context.Context, f filter) ([]offer, error) {
 		      AND state <> 'cancelled') s
 		  LEFT JOIN LATERAL (
 		    -- A camp with tickets is sold by them: their cheapest price, and the sum of their places unless one is unlimited.
-		    SELECT min(price) AS from_cents, count(DISTINCT price)::int AS prices,
+		    SELECT
 		      CASE WHEN bool_and(places IS NOT NULL) THEN sum(places)::int END AS free
 		    FROM (
-		      SELECT COALESCE(k.set_cents, NULLIF(k.odoo_cents, 0), c.price_cents) AS price,
-		        CASE WHEN tp.closed THEN 0 WHEN tp.max IS NOT NULL THEN GREATEST(0, tp.max - tp.held - tp.confirmed - tp.external) END AS places
+		      SELECT CASE WHEN tp.closed THEN 0 WHEN tp.max IS NOT NULL THEN GREATEST(0, tp.max - tp.held - tp.confirmed - tp.external) END AS places
 		      FROM ticket k
 		      JOIN pool tp ON tp.id = k.pool_id
 		      WHERE k.camp_id = c.id
 		        AND NOT k.withdrawn) each) t ON true
+		  CROSS JOIN LATERAL (
+		    -- What each audience that needs no proof pays for each ticket, as internal/tariff says it.
+		    SELECT min(x.price) AS from_cents, count(DISTINCT x.price)::int AS prices
+		    FROM (
+		      SELECT COALESCE(mine.cents, CASE WHEN NOT k.own THEN whole.cents END, (k.price * u.percent + 50) / 100) AS price
+		      FROM (
+		        SELECT o.id, COALESCE(o.set_cents, NULLIF(o.odoo_cents, 0), c.price_cents) AS price, COALESCE(o.set_cents, NULLIF(o.odoo_cents, 0)) IS NOT NULL AS own
+		        FROM ticket o
+		        WHERE o.camp_id = c.id
+		          AND NOT o.withdrawn
+		        UNION ALL
+		        SELECT NULL, c.price_cents, false
+		        WHERE NOT EXISTS (SELECT 1 FROM ticket o WHERE o.camp_id = c.id AND NOT o.withdrawn)) k
+		      CROSS JOIN audience u
+		      LEFT JOIN camp_price mine ON mine.camp_id = c.id AND mine.ticket_id = k.id AND mine.audience = u.code
+		      LEFT JOIN camp_price whole ON whole.camp_id = c.id AND whole.ticket_id IS NULL AND whole.audience = u.code
+		      WHERE u.ended_at IS NULL
+		        AND u.rule <> 'verified') x) a
 		  WHERE c.published
 		    AND NOT c.archived
 		    AND NOT c.cancelled

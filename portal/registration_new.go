@@ -12,6 +12,7 @@ import (
 	"ribambelle/internal/household"
 	"ribambelle/internal/locale"
 	"ribambelle/internal/problem"
+	"ribambelle/internal/tariff"
 	"ribambelle/internal/transport"
 	"ribambelle/portal/form"
 	"ribambelle/portal/page"
@@ -58,6 +59,8 @@ type registrationPage struct {
 	Full      bool // only the waiting list is left
 	BusFull   bool // the camp has a place, the bus has not
 	Key       string
+	Vouchers  bool   // a voucher may be had
+	Seen      string // the voucher of the price that is shown
 	ChildURL  string // where to change each answer
 	TicketURL string
 	BusURL    string
@@ -96,7 +99,7 @@ func (s *server) registrationNew(w http.ResponseWriter, r *http.Request) error {
 	}
 	if p.Step == stepCheck {
 		p.Key = uuid.NewString()
-		if err := s.quote(r, g, p, a, uuid.Nil); err != nil {
+		if err := s.quote(r, g, p, a.request(p.Camp.ID, uuid.Nil, "", false)); err != nil {
 			return err
 		}
 	}
@@ -122,14 +125,27 @@ func (s *server) registrationCreate(w http.ResponseWriter, r *http.Request) erro
 	if !ok || p.Step != stepCheck {
 		return problem.Invalid("form.unreadable")
 	}
-	made, err := s.Enrol.Register(r.Context(), g.guardian.ID, a.request(p.Camp.ID, key, f.Text("remark"), f.Checked("without_bus")))
-	if err := f.Take(err); err != nil {
+	ask := a.request(p.Camp.ID, key, f.Text("remark"), f.Checked("without_bus"))
+	ask.Voucher = f.Text("voucher")
+	shown, err := s.voucherShown(r, f, g.guardian.ID, ask)
+	if err != nil {
 		return err
 	}
-	if !f.OK() {
+	var made enrol.Registration
+	if shown {
+		if made, err = s.Enrol.Register(r.Context(), g.guardian.ID, ask); err != nil {
+			if err := f.Take(err); err != nil {
+				return err
+			}
+		}
+	}
+	if !shown || !f.OK() {
 		p.Key = key.String()
-		if err := s.quote(r, g, p, a, key); err != nil {
+		if err := s.quote(r, g, p, ask); err != nil {
 			return err
+		}
+		if f.OK() {
+			return s.render(w, r, http.StatusOK, "registration_new", p)
 		}
 		return s.refuse(w, r, "registration_new", f, p)
 	}
@@ -334,7 +350,7 @@ func (p *registrationPage) fill(l *locale.Locale, a answers, asked string) {
 		p.Before = to(steps[p.Number-2])
 	}
 	for _, t := range a.tickets {
-		p.Formulas = append(p.Formulas, choice{Value: t.ID.String(), Text: t.Name + " — " + l.Euros(t.Cents), Hint: t.Left.Text})
+		p.Formulas = append(p.Formulas, choice{Value: t.ID.String(), Text: ticketText(l, t.Name, t.Cents, t.More), Hint: t.Left.Text})
 	}
 	p.Out = []choice{{Value: noBus, Text: l.T("portal.register.no_bus_out")}}
 	p.Back1 = []choice{{Value: noBus, Text: l.T("portal.register.no_bus_back")}}
@@ -362,6 +378,9 @@ func busHint(l *locale.Locale, line transport.Line) string {
 	hint := l.T("portal.camp.bus", line.Name)
 	if line.Cents > 0 {
 		hint += " · " + l.T("portal.register.bus_price", line.Cents)
+		if line.Unit == tariff.PerDay {
+			hint += " " + l.T("tariff.by.day")
+		}
 	}
 	return hint
 }
@@ -387,12 +406,15 @@ func stopValue(s *transport.Stop) string {
 
 // quote adds the price, the reasons and the places to the last step. A key that made a registration already is of no
 // interest here: sending the form again leads to it.
-func (s *server) quote(r *http.Request, g parent, p *registrationPage, a answers, key uuid.UUID) error {
-	q, err := s.Enrol.Quote(r.Context(), g.guardian.ID, a.request(p.Camp.ID, key, "", false))
+func (s *server) quote(r *http.Request, g parent, p *registrationPage, ask enrol.Request) (err error) {
+	q, seen, err := s.quoteVoucher(r, p.Form, g.guardian.ID, ask)
 	if err != nil {
 		return err
 	}
-	p.Quote = q
+	p.Quote, p.Seen = q, seen
+	if p.Vouchers, err = tariff.AnyVoucher(r.Context(), s.DB, s.today()); err != nil {
+		return err
+	}
 	for _, reason := range q.Reasons {
 		if reason.Bar {
 			p.Bars = append(p.Bars, reason)

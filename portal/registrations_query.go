@@ -168,3 +168,11 @@ func (s *server) timelines(ctx context.Context, g parent, list []myRegistration)
 	}
 	return nil
 }
+
+// ReadablePrice is the price as the guardian who asks may read it: its payer in detail, another one as a sum.
+func (r myRegistration) ReadablePrice() []enrol.PriceLine {
+	if r.Payer {
+		return r.PriceDetail
+	}
+	return nil
+}

@@ -12,6 +12,7 @@ import (
 
 	"ribambelle/internal/civil"
 	"ribambelle/internal/problem"
+	"ribambelle/internal/tariff"
 	"ribambelle/internal/transport"
 	"ribambelle/portal/form"
 	"ribambelle/portal/page"
@@ -27,6 +28,7 @@ const (
 // staffBusPage is every line, and the form of a new one.
 type staffBusPage struct {
 	staffPage
+	Units       []choice // for what the price of a line may be asked
 	Lines       []busRow
 	Form        *form.Form
 	Rows        []string // names of the stops' inputs
@@ -83,7 +85,7 @@ func (s *server) busPage(r *http.Request, rows int) (*staffBusPage, error) {
 		return nil, err
 	}
 	rows = min(max(rows, stopRows), stopRowsMost)
-	p := &staffBusPage{staffPage: base, Form: form.New(), More: rows < stopRowsMost, CanOrganise: s.can(r, mayOrganise)}
+	p := &staffBusPage{staffPage: base, Form: form.New().Set("unit", string(tariff.PerCamp)), Units: unitChoices(base.L, []tariff.Unit{tariff.PerCamp, tariff.PerDay}), More: rows < stopRowsMost, CanOrganise: s.can(r, mayOrganise)}
 	for i := range rows {
 		p.Rows = append(p.Rows, strconv.Itoa(i+1))
 	}
@@ -146,7 +148,7 @@ func (s *server) staffLineAdd(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	l := transport.Line{Name: f.Text("name"), Seats: number(f, "seats"), Cents: f.Cents("price"), Operator: f.Text("operator")}
+	l := transport.Line{Name: f.Text("name"), Seats: number(f, "seats"), Cents: f.Cents("price"), Unit: tariff.Unit(f.Text("unit")), Operator: f.Text("operator")}
 	if f.Text("phone") != "" {
 		if l.Phone = e164(f.Text("phone")); l.Phone == "" || l.Phone[0] != '+' {
 			f.Add("phone", "household.phone_invalid")

@@ -40,6 +40,7 @@ type staffCampPage struct {
 	States      []stateCount
 	History     []staffAudit
 	CanOrganise bool
+	CanPrice    bool
 	MayHave     bool // the register
 	MayMedical  bool // with alerts
 	Form        *form.Form
@@ -111,7 +112,7 @@ func (s *server) campPage(r *http.Request, id uuid.UUID) (*staffCampPage, error)
 	if err != nil {
 		return nil, err
 	}
-	p := &staffCampPage{staffPage: base, Camp: c, PublicURL: campURL(c.ID, c.Name), CanOrganise: s.can(r, mayOrganise), Form: form.New()}
+	p := &staffCampPage{staffPage: base, Camp: c, PublicURL: campURL(c.ID, c.Name), CanOrganise: s.can(r, mayOrganise), CanPrice: s.can(r, mayPrice), Form: form.New()}
 	p.Back = &page.Link{URL: "/gestion/stages", Text: p.L.T("staff.camps.title")}
 	p.For = who(p.L, c.Levels, c.AgeMin, c.AgeMax)
 	list, err := s.campRows(ctx, `c.id = @id`, `c.id`, pgx.NamedArgs{"id": id})

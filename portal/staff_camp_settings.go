@@ -80,6 +80,12 @@ func (s *server) fillCampSettings(ctx context.Context, p *staffCampSettingsPage)
 	if c.Published {
 		f.Set("published", "oui")
 	}
+	terms, err := camp.TermsOf(ctx, s.DB, c.ID)
+	if err != nil {
+		return err
+	}
+	f.Set("deposit", strconv.Itoa(terms.DepositPercent)).Set("rest_days", strconv.Itoa(terms.RestDays))
+	f.Set("budget_article", terms.BudgetArticle).Set("regulation", terms.Regulation)
 	setInstant(f, "opens_at", c.OpensAt)
 	setInstant(f, "closes_at", c.ClosesAt)
 	return nil
@@ -157,6 +163,10 @@ func (s *server) staffCampSettingsSave(w http.ResponseWriter, r *http.Request) e
 		Published: f.Checked("published"), OpensAt: readInstant(f, "opens_at"), ClosesAt: readInstant(f, "closes_at"),
 		Decision: f.Text("decision"), PayDays: number(f, "pay_days"), PriceCents: f.Cents("price"), SheetDays: number(f, "sheet_days"),
 		Bring: f.Text("bring"), Contact: f.Text("contact"),
+		Terms: &camp.Terms{
+			DepositPercent: number(f, "deposit"), RestDays: number(f, "rest_days"),
+			BudgetArticle: f.Text("budget_article"), Regulation: f.Text("regulation"),
+		},
 	}
 	for theme := range strings.SplitSeq(f.Text("themes"), ",") {
 		if theme = strings.TrimSpace(theme); theme != "" {

@@ -36,6 +36,7 @@ type counterWishPage struct {
 	Full     bool
 	BusFull  bool
 	Consents []choice
+	Seen     string // the voucher of the price that is shown
 	Key      string
 }
 
@@ -133,11 +134,15 @@ func (p *counterWishPage) keep(asks bool) {
 func (s *server) counterQuote(r *http.Request, p *counterWishPage) error {
 	ask := wishes(p.Form, p.Line.Camp.ID)
 	ask.ChildID = p.Child.ID
-	q, err := s.Enrol.Quote(r.Context(), p.Guardian.ID, ask)
+	if r.Method != http.MethodPost { // a code is never tried by an address
+		ask.Voucher = ""
+	}
+	q, seen, err := s.quoteVoucher(r, p.Form, p.Guardian.ID, ask)
 	if err != nil {
 		return err
 	}
-	p.Quote = q
+	q.Lines = s.discreet(r, q.Lines)
+	p.Quote, p.Seen = q, seen
 	p.Bars, p.ToDo = splitBars(q.Reasons)
 	p.MayAsk = len(p.Bars) > 0 && enrol.Derogable(p.Bars)
 	p.Full = q.Free != nil && *q.Free == 0
@@ -162,14 +167,24 @@ func (s *server) counterRegister(w http.ResponseWriter, r *http.Request) error {
 	ask := wishes(f, p.Line.Camp.ID)
 	ask.ChildID, ask.Key = p.Child.ID, key
 	_, account := s.actorOf(r)
-	made, err := s.Enrol.RegisterFor(r.Context(), account, enrol.Consent{GuardianID: p.Guardian.ID, How: f.Text("consent")}, ask)
-	if err := f.Take(err); err != nil {
+	shown, err := s.voucherShown(r, f, p.Guardian.ID, ask)
+	if err != nil {
 		return err
 	}
-	if !f.OK() {
+	var made enrol.Registration
+	if shown {
+		made, err = s.Enrol.RegisterFor(r.Context(), account, enrol.Consent{GuardianID: p.Guardian.ID, How: f.Text("consent")}, ask)
+		if err := f.Take(err); err != nil {
+			return err
+		}
+	}
+	if !shown || !f.OK() {
 		p.Key = key.String()
 		if err := s.counterQuote(r, p); err != nil {
 			return err
+		}
+		if f.OK() {
+			return s.render(w, r, http.StatusOK, "staff/counter_wish", p)
 		}
 		return s.refuse(w, r, "staff/counter_wish", f, p)
 	}

@@ -129,6 +129,8 @@ type staffFamilyPage struct {
 	Form      *form.Form
 	Found     []foundChild
 	Can       bool
+	ID        uuid.UUID
+	CanTariff bool
 }
 
 // familyAdult is an adult of a household.
@@ -183,7 +185,7 @@ func (s *server) staffFamily(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := &staffFamilyPage{staffPage: base, Query: form.Query(r).Text("enfant"), Form: form.Query(r), Can: s.can(r, mayDecide)}
+	p := &staffFamilyPage{staffPage: base, ID: id, CanTariff: s.can(r, mayAdmitOrSocial), Query: form.Query(r).Text("enfant"), Form: form.Query(r), Can: s.can(r, mayDecide)}
 	rows, err := s.DB.Query(ctx, `
 		SELECT g.id, g.kind, g.first_name, g.last_name, g.email, g.phone, g.street, g.postcode, g.city, g.account_id IS NOT NULL AS signs_in
 		FROM guardian AS g

@@ -178,6 +178,7 @@ func (s *server) staffRegistrationOf(r *http.Request, id uuid.UUID) (*staffRegis
 	if p.Money, err = s.staffMoneyOf(ctx, reg); err != nil {
 		return nil, err
 	}
+	s.keepPrivate(r, p)
 	if p.Money != nil && p.Money.Balance.Owed() > 0 {
 		p.Form.Set("amount", strings.Replace(p.Money.Balance.Owed().Euros(), ".", ",", 1)).Set("source", "bank")
 	}
@@ -319,8 +320,8 @@ func (m *staffMoney) fill(price []enrol.PriceLine) {
 	price = slices.Clone(price)
 	for i := range m.Lines {
 		line := &m.Lines[i]
-		at := slices.IndexFunc(price, func(p enrol.PriceLine) bool { return p.Label == line.Label && p.Cents == line.Cents })
-		if line.Kind == ledger.Charge && at >= 0 {
+		at := slices.IndexFunc(price, func(p enrol.PriceLine) bool { return p.Label == line.Label && p.Cents == line.Signed() })
+		if (line.Kind == ledger.Charge || line.Kind == ledger.Reduction) && at >= 0 {
 			line.Args = price[at].Args
 			price = slices.Delete(price, at, at+1)
 		}

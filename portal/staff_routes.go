@@ -20,7 +20,7 @@ import (
 // What the roles of the office may do beside looking (docs/roles: the agent answers families, the finance officer sees
 // to money, the organiser to camps, the administrator to settings and the machine).
 var (
-	maySee      = office("agent", "finance", "organiser", "administrator")
+	maySee      = office("agent", "finance", "organiser", "administrator", "social")
 	mayDecide   = office("agent")
 	mayCash     = office("agent", "finance")
 	mayOrganise = office("agent", "organiser", "administrator")
@@ -93,7 +93,7 @@ func (s *server) staffRoutes() []route {
 		{post, "/gestion/systeme/travaux/{job:[0-9]{1,18}}/relancer", maySet, s.staffJobRetry},
 		{post, "/gestion/courriels/" + idPart + "/renvoyer", office("agent", "finance", "administrator"), s.staffMailRetry},
 	}
-	return slices.Concat(desk, s.odooRoutes(), s.rulesRoutes(), s.seasonsRoutes(), s.busRoutes(), s.accountsRoutes(), s.moveRoutes(), s.counterRoutes())
+	return slices.Concat(desk, s.odooRoutes(), s.rulesRoutes(), s.seasonsRoutes(), s.busRoutes(), s.accountsRoutes(), s.moveRoutes(), s.counterRoutes(), s.tariffRoutes())
 }
 
 // staffHome leads to the address with its slash.
@@ -174,6 +174,7 @@ func (s *server) staff(r *http.Request, title, current string) (staffPage, staff
 		entry(bankPath, "bank.nav", waiting)
 	}
 	entry("/gestion/stages", "staff.nav.camps", 0)
+	entry(tariffPath, "tariff.title", 0)
 	entry("/gestion/ouverture", "rush.live", 0)
 	entry("/gestion/odoo", "staff.odoo.page", 0)
 	entry("/gestion/familles", "staff.family.title", 0)

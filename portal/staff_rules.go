@@ -15,6 +15,7 @@ import (
 	"ribambelle/internal/civil"
 	"ribambelle/internal/place"
 	"ribambelle/internal/problem"
+	"ribambelle/internal/tariff"
 	"ribambelle/portal/form"
 	"ribambelle/portal/page"
 )
@@ -30,6 +31,7 @@ type staffRulesPage struct {
 	Decision string
 	Options  []optionRow
 	Option   *form.Form // of a new option
+	Units    []choice
 }
 
 // optionRow is an option with its places.
@@ -72,7 +74,8 @@ func (s *server) rulesPage(r *http.Request, id uuid.UUID) (*staffRulesPage, erro
 	if err != nil {
 		return nil, err
 	}
-	p := &staffRulesPage{staffPage: base, Camp: c, Form: form.New(), Option: form.New()}
+	p := &staffRulesPage{staffPage: base, Camp: c, Form: form.New(), Option: form.New(), Units: unitChoices(base.L, tariff.Units)}
+	p.Option.Set("unit", string(tariff.PerCamp))
 	p.Title = p.L.T("staff.rules.title", c.Name)
 	p.Back = &page.Link{URL: "/gestion/stages/" + id.String(), Text: c.Name}
 	p.Decision = p.L.T("staff.settings.decision_" + c.Decision)
@@ -252,7 +255,7 @@ func (s *server) staffOptionAdd(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	o := camp.Option{CampID: id, Name: f.Text("name"), Cents: f.Cents("price"), Fiscal: f.Checked("fiscal"), Until: readInstant(f, "until")}
+	o := camp.Option{CampID: id, Name: f.Text("name"), Cents: f.Cents("price"), Unit: tariff.Unit(f.Text("unit")), Fiscal: f.Checked("fiscal"), Until: readInstant(f, "until")}
 	maximum := optionalNumber(f, "max")
 	if slices.ContainsFunc(p.Options, func(has optionRow) bool { return !has.Withdrawn && has.Name == o.Name }) {
 		f.Add("name", "staff.option.twice") // a double click too

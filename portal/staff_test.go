@@ -383,7 +383,7 @@ func TestStaffCampSettings(t *testing.T) {
 	}
 	form := []string{
 		"published", "oui", "levels", "P2", "levels", "P3", "age_min", "7", "age_max", "", "themes", "Eau,  Nature ,", "decision", "automatic",
-		"price", "72,50", "pay_days", "10", "sheet_days", "90", "opens_at_day", "10", "opens_at_month", "5", "opens_at_year", "2027", "opens_at_hour", "9h",
+		"price", "72,50", "pay_days", "10", "deposit", "30", "rest_days", "20", "regulation", "Conseil du 3 mai", "sheet_days", "90", "opens_at_day", "10", "opens_at_month", "5", "opens_at_year", "2027", "opens_at_hour", "9h",
 		"bring", "Bottes", "contact", "Tom, 0475 12 34 56",
 	}
 	d.agent.send(url+"/reglages", form...).to(t, url)
@@ -399,6 +399,9 @@ func TestStaffCampSettings(t *testing.T) {
 	}
 	if n := d.count(`SELECT count(*) FROM camp WHERE id = $1 AND set_themes = '{Eau,Nature}' AND set_levels = '{P2,P3}' AND set_age_min = 7`, d.camp); n != 1 {
 		t.Error("levels, themes or ages were not kept")
+	}
+	if n := d.count(`SELECT count(*) FROM camp WHERE id = $1 AND deposit_percent = 30 AND rest_days = 20 AND regulation = 'Conseil du 3 mai'`, d.camp); n != 1 {
+		t.Error("the deposit or the regulation was not kept")
 	}
 	bad := d.agent.send(url+"/reglages", "price", "cher", "pay_days", "0", "sheet_days", "x", "decision", "manual", "opens_at_hour", "26h", "bring", "Mes mots")
 	if bad.StatusCode != http.StatusUnprocessableEntity || bad.doc.Find("textarea[name=bring]").Text() != "Mes mots" {

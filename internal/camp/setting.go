@@ -32,6 +32,7 @@ type Settings struct {
 	SheetDays  int
 	Bring      string
 	Contact    string
+	Terms      *Terms // nil leaves them as they are
 }
 
 // maxPrice is a bound against a slip of the keyboard: 5 000,00 €.
@@ -74,6 +75,9 @@ func (v Settings) validate() error {
 	if len(v.Contact) > 500 {
 		f.Add("contact", "form.too_long")
 	}
+	if v.Terms != nil {
+		v.Terms.validate(&f)
+	}
 	return f.Err()
 }
 
@@ -99,6 +103,11 @@ func (s *Store) SaveSettings(ctx context.Context, actor audit.Actor, id uuid.UUI
 		}
 		if tag.RowsAffected() == 0 {
 			return problem.NotFound("camp.not_found")
+		}
+		if v.Terms != nil {
+			if err := saveTerms(ctx, tx, id, *v.Terms); err != nil {
+				return err
+			}
 		}
 		return audit.Record(ctx, tx, actor, "camp.settings", "camp", id.String(), map[string]any{"settings": v})
 	})

@@ -67,23 +67,31 @@ func (s *Store) price(ctx context.Context, q db.Querier, guardianID uuid.UUID, r
 
 // placeFacts says what the place costs to a family.
 func placeFacts(ctx context.Context, q db.Querier, guardianID uuid.UUID, f Facts, on civil.Date) (tariff.Facts, error) {
+	t := placeOf(f)
+	all, err := tariff.Rates(ctx, q, placeFor(f), f.Resident, guardianID, on)
+	t.Rates = tariff.Mine(all)
+	return t, err
+}
+
+// placeOf is what a price knows of a camp and its ticket, without what they cost.
+func placeOf(f Facts) tariff.Facts {
 	t := tariff.Facts{Camp: f.Camp.Name, Unit: f.Camp.PriceUnit, Regulation: f.Camp.Regulation, Sessions: len(f.Sessions), Cumulate: true}
+	if f.Ticket != nil {
+		t.Ticket = f.Ticket.Name
+	}
 	days := map[civil.Date]bool{}
 	for _, s := range f.Sessions {
 		days[s.Day] = true
 	}
 	t.Days = len(days)
-	place := tariff.Place{CampID: f.Camp.ID, Cents: f.Camp.PriceCents}
-	if f.Ticket != nil {
-		t.Ticket = f.Ticket.Name
-		place.TicketID, place.Cents, place.Own = &f.Ticket.ID, f.Ticket.Price(f.Camp), f.Ticket.HasPrice()
+	return t
+}
+
+func placeFor(f Facts) tariff.Place {
+	if f.Ticket == nil {
+		return tariff.Place{CampID: f.Camp.ID, Cents: f.Camp.PriceCents}
 	}
-	all, err := tariff.Rates(ctx, q, place, f.Resident, guardianID, on)
-	if err != nil {
-		return t, err
-	}
-	t.Rates = tariff.Mine(all)
-	return t, nil
+	return tariff.Place{CampID: f.Camp.ID, TicketID: &f.Ticket.ID, Cents: f.Ticket.Price(f.Camp), Own: f.Ticket.HasPrice()}
 }
 
 // items are the bus and the options of a wish with their prices of today.
@@ -122,14 +130,8 @@ func (s *Store) reprice(ctx context.Context, q db.Querier, r *Registration, f Fa
 		return priced{}, err
 	}
 	if t == nil { // of before: it was priced without audience, siblings or voucher
-		was, err := placeFacts(ctx, q, r.PayerID, f, s.today())
-		if err != nil {
-			return priced{}, err
-		}
-		was.Rates = []tariff.Rate{{Cents: f.Camp.PriceCents}}
-		if f.Ticket != nil {
-			was.Rates[0].Cents = f.Ticket.Price(f.Camp)
-		}
+		was := placeOf(f)
+		was.Rates = []tariff.Rate{{Cents: placeFor(f).Cents}}
 		t = &was
 	}
 	now, err := items(ctx, q, v)

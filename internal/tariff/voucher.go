@@ -386,6 +386,21 @@ func (v *Voucher) validate(typed *string, count int) error {
 	return f.Err()
 }
 
+// AnyVoucher reports whether a voucher could count on a day: if none does, nobody is asked for one.
+func AnyVoucher(ctx context.Context, q db.Querier, on civil.Date) (any bool, err error) {
+	err = q.QueryRow(ctx, `
+		SELECT EXISTS (
+		  SELECT 1
+		  FROM voucher
+		  WHERE ended_at IS NULL
+		    AND valid_until >= @on)`,
+		pgx.NamedArgs{"on": on}).Scan(&any)
+	if err != nil {
+		return false, fmt.Errorf("reading vouchers: %w", err)
+	}
+	return any, nil
+}
+
 // Vouchers returns the last issued vouchers, newest first; words keep those whose name or code holds them.
 func (s *Store) Vouchers(ctx context.Context, words string) ([]Voucher, error) {
 	return s.vouchers(ctx, `(@words = '' OR v.name ILIKE '%' || @words || '%' OR v.code = @code)`,

@@ -99,6 +99,7 @@ CREATE TABLE voucher (
   CONSTRAINT voucher_dates CHECK (valid_until >= valid_from)
 );
 CREATE INDEX voucher_submission ON voucher (submission_key);
+CREATE INDEX voucher_running ON voucher (valid_until) WHERE ended_at IS NULL;
 CREATE INDEX voucher_created ON voucher (created_at DESC);
 -- Without rows a voucher counts for every camp.
 CREATE TABLE voucher_camp (
