@@ -92,6 +92,8 @@ var actions = []action{
 				return refused(http.StatusNotFound, "ledger.due_not_found")
 			case slices.Contains(i.To, enrol.Confirmed):
 				return cell{to: enrol.Confirmed} // late money too: the place is still free
+			case i.Exit:
+				return cell{asks: "refund_due"}
 			}
 			return cell{asks: "over_paid"}
 		},

@@ -28,7 +28,7 @@ func TestBlockedGuardianHearsNothing(t *testing.T) {
 	t.Parallel()
 	free, blocked := hear(t, false), hear(t, true)
 	if diff := cmp.Diff([]string{
-		"camp_soon", "cancel_asked", "consent_asked", "invoice", "payment_due", "registration_awaiting_payment", "registration_bus_changed",
+		"camp_soon", "cancel_asked", "consent_asked", "credit_note", "invoice", "payment_due", "registration_awaiting_payment", "registration_bus_changed",
 		"registration_cancelled", "registration_confirmed", "registration_declined", "registration_expired", "registration_offered",
 		"registration_refused", "registration_to_validate", "registration_waitlisted", "registration_withdrawn", "sheet_stale",
 	}, free.kinds); diff != "" {
@@ -132,7 +132,7 @@ func hear(t *testing.T, block bool) heard {
 		must(err)
 		then()
 	}
-	must(b.Enrol.Cancel(ctx, rival.Account, paid.ID, "annulé")) // what was invoiced is over
+	must(b.Enrol.Cancel(ctx, rival.Account, paid.ID, "annulé")) // a credit note for the invoice
 	for _, n := range []int{2, 3} {
 		must(b.Accounts.RequestReset(ctx, fmt.Sprintf("parent%d@example.org", n)))
 	}
