@@ -8,7 +8,6 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
@@ -16,9 +15,7 @@ import (
 
 	"ribambelle/internal/camp"
 	"ribambelle/internal/civil"
-	"ribambelle/internal/db"
 	"ribambelle/internal/enrol"
-	"ribambelle/internal/job"
 	"ribambelle/internal/ledger"
 	"ribambelle/internal/pay"
 	"ribambelle/internal/pay/qrcode"
@@ -310,29 +307,6 @@ func flashOf(status pay.Status) string {
 		return "flash.payment_failed"
 	}
 	return "flash.payment_pending"
-}
-
-// mollieID is the shape of a payment's id at Mollie.
-var mollieID = regexp.MustCompile(`^tr_[A-Za-z0-9]{4,60}$`)
-
-// mollieSignal takes Mollie's signal that a payment changed. It carries only the id and proves nothing, so a job asks
-// Mollie itself. The answer is always 200: a stranger learns nothing, and what is lost the sweep finds.
-func (s *server) mollieSignal(w http.ResponseWriter, r *http.Request) error {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	if err := r.ParseForm(); err != nil || !mollieID.MatchString(r.PostForm.Get("id")) {
-		return nil
-	}
-	id, err := s.Enrol.PaymentByProvider(r.Context(), "mollie", r.PostForm.Get("id"))
-	if err == nil {
-		err = s.DB.InTx(r.Context(), func(ctx context.Context, tx db.Tx) error {
-			_, err := s.Jobs.InsertTx(ctx, tx, job.PaymentCheck{PaymentID: id.String()}, nil)
-			return err
-		})
-	}
-	if err != nil && !problem.Is(err, problem.KindNotFound) {
-		s.log.ErrorContext(r.Context(), "taking a payment's signal", "request", scopeOf(r).reference, "error", err.Error())
-	}
-	return nil
 }
 
 // groups writes an account number in groups: « BE68 5390 0754 7034 ».

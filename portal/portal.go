@@ -22,6 +22,7 @@ import (
 	"ribambelle/internal/ledger"
 	"ribambelle/internal/locale"
 	"ribambelle/internal/medical"
+	"ribambelle/internal/pay/bancontactpro"
 	"ribambelle/internal/seal"
 	"ribambelle/internal/transport"
 	"ribambelle/portal/page"
@@ -58,6 +59,10 @@ type Config struct {
 	Observe func(route, method string, status int, took time.Duration)
 	// InvoicePDF returns the kept bytes of an invoice, drawing them the first time. NotFound without the invoice.
 	InvoicePDF func(ctx context.Context, id uuid.UUID) ([]byte, error)
+	// Bancontact takes the signed callbacks of Bancontact Pro, and BancontactKeys is what it reads of our own key; nil
+	// without that provider.
+	Bancontact     *bancontactpro.Receiver
+	BancontactKeys func() ([]byte, error)
 	// Schedule is what runs by itself, for the system page.
 	Schedule []Scheduled
 }

@@ -84,7 +84,7 @@ type settingKeys struct {
 // settingGroups say in which order the settings are asked for; each stands in one group at most.
 var settingGroups = []settingKeys{
 	{"staff.settings.group_commune", []string{"commune.name", "commune.street", "commune.city", "commune.email", "commune.phone", "commune.postcodes", "commune.dpo"}},
-	{"staff.settings.group_money", []string{"commune.bce", "commune.iban", "commune.bic", "commune.vat", "invoice.prefix", "payment.epc_plus", "cash.no_desk", "sepa.version"}},
+	{"staff.settings.group_money", []string{"commune.bce", "commune.iban", "commune.bic", "commune.vat", "invoice.prefix", "payment.epc_plus", "payment.prefer", "cash.no_desk", "sepa.version"}},
 	{"staff.settings.group_papers", []string{"invoice.name", "invoice.when", "commune.language", "credit.prefix", "invoice.appeal", "invoice.late", "invoice.privacy"}},
 	{"staff.settings.group_attestation", []string{
 		"attestation.prefix", "attestation.signatory", "attestation.capacity", "attestation.proxy", "attestation.certification", "attestation.certifier_name",

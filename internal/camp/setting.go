@@ -134,6 +134,7 @@ var SettingKeys = map[string]string{
 	"invoice.prefix":    "F",
 	"cash.no_desk":      "", // "oui" takes notes and coins at the counter without an open desk
 	"sepa.version":      "", // "03" writes transfers as pain.001.001.03, else as .09
+	"payment.prefer":    "", // the provider that is asked first, by name: mollie, bancontactpro
 	"payment.epc_plus":  "", // "oui" writes the communication in the transfer's QR code with its +++, else bare
 	"credit.prefix":     "NC",
 	"commune.language":  "fr",        // of its documents: the language of the administration (laws of 18 July 1966)

@@ -28,6 +28,7 @@ import (
 	"ribambelle/internal/pay/mollie"
 	"ribambelle/internal/seal"
 	"ribambelle/internal/transport"
+	"ribambelle/portal"
 	"ribambelle/reports"
 	campsync "ribambelle/sync"
 )
@@ -227,9 +228,14 @@ func (a *app) openRooms() {
 	a.attestations = ledger.NewAttestations(a.db, a.now, a.box, a.household, a.jobs)
 	a.reports = reports.New(a.db, a.now, a.medical)
 	a.enrol = &enrol.Store{DB: a.db, Now: a.now, Jobs: a.jobs, Households: a.household}
+	a.enrol.WebhookURLs = map[string]string{}
 	if a.provider != nil {
 		a.enrol.Providers = append(a.enrol.Providers, a.provider)
-		a.enrol.WebhookURLs = map[string]string{a.provider.Name(): a.webhookURL()}
+		a.enrol.WebhookURLs[a.provider.Name()] = a.webhookURL(portal.MollieSignalPath)
+	}
+	if a.bancontact != nil {
+		a.enrol.Providers = append(a.enrol.Providers, a.bancontact)
+		a.enrol.WebhookURLs[a.bancontact.Name()] = a.webhookURL(portal.BancontactSignalPath)
 	}
 	var sender notice.Sender // an interface that holds a nil *mail.Sender would not be nil
 	if a.sender != nil {
@@ -242,12 +248,9 @@ func (a *app) openRooms() {
 	}
 }
 
-// webhookPath is the portal's door for the payment provider.
-const webhookPath = "/paiements/mollie/notification"
-
-// webhookURL is where the payment provider signals, "" when it could not reach us: the sweep does without. The demo's
-// provider runs on this machine.
-func (a *app) webhookURL() string {
+// webhookURL is where a payment provider signals, at a path of the portal; "" when it could not reach us: the sweep does
+// without. The demo's providers run on this machine.
+func (a *app) webhookURL(path string) string {
 	u, err := url.Parse(a.config.PublicURL)
 	if err != nil {
 		return ""
@@ -256,7 +259,7 @@ func (a *app) webhookURL() string {
 	if local := u.Hostname() == "localhost" || ip != nil && (ip.IsLoopback() || ip.IsPrivate()); local && !a.demo {
 		return ""
 	}
-	return a.config.PublicURL + webhookPath
+	return a.config.PublicURL + path
 }
 
 // close gives everything back, the private cluster last.

@@ -58,14 +58,19 @@ func (a *app) serve(r *run, l, metrics net.Listener) error {
 		}
 		demo = &page.Demo{MailURL: "http://" + a.sims.addr.MailAddr, Accounts: demoAccounts()}
 	}
-	handler, err := portal.New(portal.Config{
+	c := portal.Config{
 		DB: a.db, Account: a.account, Household: a.household, Medical: a.medical, Camp: a.camp, Transport: a.transport,
 		Enrol: a.enrol, Ledger: a.ledger, Jobs: a.jobs, PublicURL: a.config.PublicURL, Demo: demo, Now: a.now, Log: a.log, Box: a.box,
 		Ready:      func(ctx context.Context) error { return db.CheckSchema(ctx, a.db) },
 		Observe:    m.observe,
 		InvoicePDF: a.invoicePDF,
 		Schedule:   a.scheduled(),
-	})
+	}
+	if a.bancontact != nil {
+		c.Bancontact, c.BancontactKeys = a.bancontact.Receiver(a.webhookURL(portal.BancontactSignalPath)), a.bancontact.JWKS
+		c.Bancontact.Now = a.now
+	}
+	handler, err := portal.New(c)
 	if err != nil {
 		return err
 	}

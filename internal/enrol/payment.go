@@ -36,11 +36,20 @@ func (s *Store) provider(name string) pay.Provider {
 	return nil
 }
 
-// Ways returns the ways to pay that are offered now, each method by the first provider that has it. A provider that does
-// not answer offers nothing.
+// Ways returns the ways to pay that are offered now, each method by the first provider that has it; the setting
+// payment.prefer names the one that is asked first. A provider that does not answer offers nothing.
 func (s *Store) Ways(ctx context.Context) []Way {
 	var ways []Way
-	for _, p := range s.Providers {
+	providers := slices.Clone(s.Providers)
+	if len(providers) > 1 {
+		if prefer, err := camp.Setting(ctx, s.DB, "payment.prefer"); err == nil {
+			at := slices.IndexFunc(providers, func(p pay.Provider) bool { return p.Name() == prefer })
+			if at > 0 {
+				providers = append(slices.Clone(providers[at:at+1]), slices.Delete(providers, at, at+1)...)
+			}
+		}
+	}
+	for _, p := range providers {
 		methods, err := p.Methods(ctx)
 		if err != nil {
 			continue
