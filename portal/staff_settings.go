@@ -91,6 +91,7 @@ var settingGroups = []settingKeys{
 		"attestation.certifier_bce", "attestation.certifier_street", "attestation.certifier_city", "attestation.certified_from", "attestation.certified_until",
 		"attestation.contact", "attestation.bus", "attestation.unmarked", "attestation.activity", "attestation.one",
 	}},
+	{"staff.settings.group_accounts", []string{"account.debtors", "account.revenue", "account.fees", "account.losses", "account.bank", "account.cash", "account.online", "account.transfer"}},
 	{"staff.settings.group_odoo", []string{"odoo.levels", "odoo.themes", "odoo.ages", "odoo.mail"}},
 	{"staff.settings.group_mail", []string{"mail.reply_to"}},
 }

@@ -160,6 +160,14 @@ var SettingKeys = map[string]string{
 	"attestation.one":              "", // number that the ONE gave the organiser
 	"attestation.bus":              "", // "oui" counts the bus as care
 	"attestation.unmarked":         "", // "oui" counts a day without a mark as attended
+	"account.debtors":              "40000",
+	"account.revenue":              "70500",
+	"account.fees":                 "74300",
+	"account.losses":               "63400",
+	"account.bank":                 "55006",
+	"account.cash":                 "57000",
+	"account.online":               "58000",
+	"account.transfer":             "49900",
 }
 
 // Setting returns a setting of the commune, or its default.
