@@ -23,7 +23,7 @@ func (d *desk) invoiced() (ledger.Invoice, ledger.CreditNote) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	if err := d.config.Enrol.RecordPayment(ctx, d.agentAs.ID, due.ID, d.asked.PriceCents, "cash", uuid.New()); err != nil {
+	if err := d.config.Enrol.RecordPayment(ctx, d.agentAs.ID, due.ID, d.asked.PriceCents, "bank", uuid.New()); err != nil {
 		d.t.Fatal(err)
 	}
 	list, err := ledger.InvoicesOfDue(ctx, d.db, due.ID)

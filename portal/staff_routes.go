@@ -173,6 +173,9 @@ func (s *server) staff(r *http.Request, title, current string) (staffPage, staff
 		}
 		entry(bankPath, "bank.nav", waiting)
 	}
+	if s.can(r, mayFinance) {
+		entry(financePath, "finance.nav", 0)
+	}
 	entry("/gestion/stages", "staff.nav.camps", 0)
 	entry(tariffPath, "tariff.title", 0)
 	entry("/gestion/ouverture", "rush.live", 0)

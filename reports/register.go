@@ -45,6 +45,7 @@ var registre = Document{
 	Leaders:  true,
 	Medical:  []string{"agent"},
 	KeepDays: 30,
+	About:    AboutCamp,
 	perform:  performRegister,
 }
 

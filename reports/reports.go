@@ -37,11 +37,19 @@ type Document struct {
 	Roles    []string // staff roles that may have it
 	Leaders  bool     // the leaders of the camp may have it too, with its medical columns, in the weeks around the camp
 	Medical  []string // staff roles that may have its medical columns
-	KeepDays int      // days after the last session when every copy is to be destroyed
+	KeepDays int      // days after the last session, or the end of the period, when every copy is to be destroyed
+	About    string   // AboutCamp, AboutPeriod or AboutToday: what Params must say
 	perform  func(ctx context.Context, s *Store, d Document, j job) (File, int, error)
 }
 
-var documents = []Document{registre}
+// What a document is about.
+const (
+	AboutCamp   = "camp"
+	AboutPeriod = "period"
+	AboutToday  = "today"
+)
+
+var documents = []Document{registre, impayes, journal, encaissements, budget, comptabilite}
 
 // List returns the documents in the order in which they are offered.
 func List() []Document { return slices.Clone(documents) }
@@ -58,6 +66,9 @@ func Find(name string) (Document, error) {
 
 // KeepUntil returns the last day on which a copy about a camp that ends on last may exist.
 func (d Document) KeepUntil(last civil.Date) civil.Date { return last.AddDays(d.KeepDays) }
+
+// maxPeriod bounds a period, in days: ten years.
+const maxPeriod = 3660
 
 // Store produces documents from the database.
 type Store struct {
@@ -76,6 +87,9 @@ type Params struct {
 	Camp    uuid.UUID
 	Medical bool   // with medical alerts, if the actor is entitled to them; without that right the column is absent
 	Lang    string // language of headings, "" for French
+	From    civil.Date
+	To      civil.Date // of a period, both days included; without them it is the year so far
+	CSV     bool       // for another program instead of people, where the document can
 }
 
 // File is a document ready to be sent.
@@ -131,12 +145,28 @@ func (s *Store) Produce(ctx context.Context, name string, p Params, actor audit.
 	if j.by == "" {
 		j.by = j.loc.T("reports.by_command")
 	}
+	if d.About == AboutPeriod {
+		if j.From.IsZero() && j.To.IsZero() {
+			j.From, j.To = civil.NewDate(j.today.Year, time.January, 1), j.today
+		}
+		if j.From.IsZero() || j.To.Before(j.From) || j.To.Sub(j.From) > maxPeriod {
+			return File{}, problem.Invalid("reports.period_bad")
+		}
+	}
 	f, rows, err := d.perform(ctx, s, d, j)
 	if err != nil {
 		return File{}, err
 	}
-	err = audit.Record(ctx, s.DB, actor, "report.produced", "camp", p.Camp.String(),
-		map[string]any{"report": d.Name, "rows": rows, "medical": j.medics})
+	subject, id, detail := d.About, p.Camp.String(), map[string]any{"report": d.Name, "rows": rows}
+	switch d.About {
+	case AboutCamp:
+		detail["medical"] = j.medics
+	case AboutPeriod:
+		id = j.From.String() + "/" + j.To.String()
+	default:
+		subject, id = AboutPeriod, j.today.String()
+	}
+	err = audit.Record(ctx, s.DB, actor, "report.produced", subject, id, detail)
 	if err != nil {
 		return File{}, err
 	}

@@ -3,6 +3,7 @@ package finance
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -54,12 +55,27 @@ func sign(k ledger.Kind) civil.Cents {
 	return -1
 }
 
+// Words says what a line is about, in the language of t (a Locale's T): the label as it is, or with the camp's name where
+// the label wants what only the frozen price of the registration knows.
+func Words(t func(key string, args ...any) string, e Entry) string {
+	words := t(e.Label)
+	switch n := strings.Count(words, "%s"); {
+	case n == 0:
+		return words
+	case e.Label == "price.camp":
+		return t(e.Label, e.Camp)
+	case n == 1:
+		return strings.Trim(strings.ReplaceAll(words, "%s", ""), " :")
+	}
+	return t("price.camp", e.Camp)
+}
+
 // Day returns the civil day of the line.
 func (e Entry) Day() civil.Date { return civil.DateOf(e.At, civil.Brussels) }
 
 // DayBook lists every line of a period in the order of its booking, with the document that it stands on.
 func (s *Store) DayBook(ctx context.Context, p Period, r Range) ([]Entry, error) {
-	rows, err := s.DB.Query(ctx, `
+	rows, err := s.q.Query(ctx, `
 		WITH line AS (
 		  SELECT l.id, l.at, l.kind, l.cents, l.label, l.source, l.regulation, l.registration_id, l.payer_id, l.due_id
 		  FROM ledger_line l
@@ -118,7 +134,7 @@ const totalsSQL = `count(*)::int AS lines,
 
 // DayBookTotals sums the lines of a period.
 func (s *Store) DayBookTotals(ctx context.Context, p Period) (DayTotals, error) {
-	rows, err := s.DB.Query(ctx, `
+	rows, err := s.q.Query(ctx, `
 		SELECT `+totalsSQL+`
 		FROM ledger_line l
 		WHERE l.at >= @from
@@ -148,7 +164,7 @@ func (t Taken) Net() civil.Cents { return t.Paid - t.Refunded }
 
 // ByProvider sums the money of a period by month and by the way it came or went.
 func (s *Store) ByProvider(ctx context.Context, p Period) ([]Taken, error) {
-	rows, err := s.DB.Query(ctx, `
+	rows, err := s.q.Query(ctx, `
 		SELECT date_trunc('month', l.at AT TIME ZONE 'Europe/Brussels')::date AS month, l.source,
 		  (count(*) FILTER (WHERE l.kind = 'payment'))::int AS payments,
 		  COALESCE(sum(l.cents) FILTER (WHERE l.kind = 'payment'), 0)::bigint AS paid,
@@ -180,7 +196,7 @@ type Budget struct {
 
 // ByBudget sums the lines of a period by budget article and year.
 func (s *Store) ByBudget(ctx context.Context, p Period) ([]Budget, error) {
-	rows, err := s.DB.Query(ctx, `
+	rows, err := s.q.Query(ctx, `
 		SELECT c.budget_article AS article, EXTRACT(YEAR FROM l.at AT TIME ZONE 'Europe/Brussels')::int AS year,
 		  count(DISTINCT c.id)::int AS camps, `+totalsSQL+`
 		FROM ledger_line l

@@ -15,14 +15,17 @@ import (
 
 // Store reads the ledger for the people who answer for it.
 type Store struct {
-	DB  *db.DB
-	Now civil.Clock
+	q   db.Querier
+	now civil.Clock
 }
 
 // New returns a Store on d.
-func New(d *db.DB, now civil.Clock) *Store { return &Store{DB: d, Now: now} }
+func New(d *db.DB, now civil.Clock) *Store { return &Store{q: d, now: now} }
 
-func (s *Store) today() civil.Date { return civil.DateOf(s.Now(), civil.Brussels) }
+// In returns the Store on a transaction: what it reads is then of one moment.
+func (s *Store) In(tx db.Tx) *Store { return &Store{q: tx, now: s.now} }
+
+func (s *Store) today() civil.Date { return civil.DateOf(s.now(), civil.Brussels) }
 
 // StandingSQL gives a row for each due that is owed something, or to which something is owed back: what is owed on the
 // whole, what of it only an instalment of a later day asks, and since when the rest is owed. Payments settle the oldest
@@ -85,7 +88,7 @@ type Totals struct {
 
 // Totals sums everything that is owed.
 func (s *Store) Totals(ctx context.Context) (Totals, error) {
-	rows, err := s.DB.Query(ctx, `
+	rows, err := s.q.Query(ctx, `
 		SELECT `+bucketSQL+`
 		FROM (`+StandingSQL+`) x`,
 		pgx.NamedArgs{"today": s.today()})
@@ -146,7 +149,7 @@ func (s *Store) Owed(ctx context.Context, by By, r Range) ([]OwedRow, error) {
 	if !ok {
 		return nil, fmt.Errorf("what is owed cannot be summed by %q", by)
 	}
-	rows, err := s.DB.Query(ctx, `
+	rows, err := s.q.Query(ctx, `
 		WITH sums AS (
 		  SELECT `+g.column+` AS id, count(*)::int AS dues, `+bucketSQL+`,
 		    min(owed_on) FILTER (WHERE owed > later) AS since, sum(GREATEST(owed, 0)) AS total

@@ -74,7 +74,7 @@ func (a Accounts) Post(e Entry) [2]Posting {
 
 // Postings returns the day book of a period in double entry.
 func (s *Store) Postings(ctx context.Context, p Period) ([]Posting, error) {
-	settings, err := camp.AllSettings(ctx, s.DB)
+	settings, err := camp.AllSettings(ctx, s.q)
 	if err != nil {
 		return nil, err
 	}
