@@ -65,7 +65,11 @@ func Words(t func(key string, args ...any) string, e Entry) string {
 	case e.Label == "price.camp":
 		return t(e.Label, e.Camp)
 	case n == 1:
-		return strings.Trim(strings.ReplaceAll(words, "%s", ""), " :")
+		head, _, _ := strings.Cut(words, "%s")
+		if i := strings.LastIndexByte(head, ':'); i > 0 { // « Bus, aller : arrêt %s »
+			head = head[:i]
+		}
+		return strings.TrimRight(head, "  :«„“‘")
 	}
 	return t("price.camp", e.Camp)
 }
