@@ -24,8 +24,16 @@ var treasurers = []string{"finance", "administrator"}
 var impayes = Document{
 	Name: "impayes", Title: "reports.impayes.title", Purpose: "reports.impayes.purpose",
 	Columns: []Column{
-		{Key: "reports.col.name"}, {Key: "reports.col.dues"}, {Key: "reports.col.later"}, {Key: "reports.col.to30"}, {Key: "reports.col.to60"},
-		{Key: "reports.col.to90"}, {Key: "reports.col.above"}, {Key: "reports.col.owed"}, {Key: "reports.col.back"}, {Key: "reports.col.since"},
+		{Key: "reports.col.name"},
+		{Key: "reports.col.dues"},
+		{Key: "reports.col.later"},
+		{Key: "reports.col.to30"},
+		{Key: "reports.col.to60"},
+		{Key: "reports.col.to90"},
+		{Key: "reports.col.above"},
+		{Key: "reports.col.owed"},
+		{Key: "reports.col.back"},
+		{Key: "reports.col.since"},
 	},
 	Roles: treasurers, KeepDays: 365, About: AboutToday, perform: performOwed,
 }
@@ -34,9 +42,19 @@ var impayes = Document{
 var journal = Document{
 	Name: "journal", Title: "reports.journal.title", Purpose: "reports.journal.purpose",
 	Columns: []Column{
-		{Key: "reports.col.day"}, {Key: "reports.col.kind"}, {Key: "reports.col.words"}, {Key: "reports.col.raised"}, {Key: "reports.col.lowered"},
-		{Key: "reports.col.payer"}, {Key: "reports.col.child"}, {Key: "reports.col.camp"}, {Key: "reports.col.source"}, {Key: "reports.col.document"},
-		{Key: "reports.col.communication"}, {Key: "reports.col.article"}, {Key: "reports.col.regulation"},
+		{Key: "reports.col.day"},
+		{Key: "reports.col.kind"},
+		{Key: "reports.col.words"},
+		{Key: "reports.col.raised"},
+		{Key: "reports.col.lowered"},
+		{Key: "reports.col.payer"},
+		{Key: "reports.col.child"},
+		{Key: "reports.col.camp"},
+		{Key: "reports.col.source"},
+		{Key: "reports.col.document"},
+		{Key: "reports.col.communication"},
+		{Key: "reports.col.article"},
+		{Key: "reports.col.regulation"},
 	},
 	Roles: treasurers, KeepDays: keepAccounts, About: AboutPeriod, perform: performJournal,
 }
@@ -45,8 +63,13 @@ var journal = Document{
 var encaissements = Document{
 	Name: "encaissements", Title: "reports.encaissements.title", Purpose: "reports.encaissements.purpose",
 	Columns: []Column{
-		{Key: "reports.col.month"}, {Key: "reports.col.source"}, {Key: "reports.col.payments"}, {Key: "reports.col.paid"},
-		{Key: "reports.col.refunds"}, {Key: "reports.col.refunded"}, {Key: "reports.col.net"},
+		{Key: "reports.col.month"},
+		{Key: "reports.col.source"},
+		{Key: "reports.col.payments"},
+		{Key: "reports.col.paid"},
+		{Key: "reports.col.refunds"},
+		{Key: "reports.col.refunded"},
+		{Key: "reports.col.net"},
 	},
 	Roles: treasurers, KeepDays: keepAccounts, About: AboutPeriod, perform: performTaken,
 }
@@ -55,8 +78,16 @@ var encaissements = Document{
 var budget = Document{
 	Name: "budget", Title: "reports.budget.title", Purpose: "reports.budget.purpose",
 	Columns: []Column{
-		{Key: "reports.col.year"}, {Key: "reports.col.article"}, {Key: "reports.col.camps"}, {Key: "reports.col.charged"}, {Key: "reports.col.reduced"},
-		{Key: "reports.col.fees"}, {Key: "reports.col.written_off"}, {Key: "reports.col.paid"}, {Key: "reports.col.refunded"}, {Key: "reports.col.change"},
+		{Key: "reports.col.year"},
+		{Key: "reports.col.article"},
+		{Key: "reports.col.camps"},
+		{Key: "reports.col.charged"},
+		{Key: "reports.col.reduced"},
+		{Key: "reports.col.fees"},
+		{Key: "reports.col.written_off"},
+		{Key: "reports.col.paid"},
+		{Key: "reports.col.refunded"},
+		{Key: "reports.col.change"},
 	},
 	Roles: treasurers, KeepDays: keepAccounts, About: AboutPeriod, perform: performBudget,
 }
@@ -65,8 +96,16 @@ var budget = Document{
 var comptabilite = Document{
 	Name: "comptabilite", Title: "reports.comptabilite.title", Purpose: "reports.comptabilite.purpose",
 	Columns: []Column{
-		{Key: "reports.col.day"}, {Key: "reports.col.entry"}, {Key: "reports.col.account"}, {Key: "reports.col.debit"}, {Key: "reports.col.credit"},
-		{Key: "reports.col.words"}, {Key: "reports.col.payer"}, {Key: "reports.col.document"}, {Key: "reports.col.communication"}, {Key: "reports.col.article"},
+		{Key: "reports.col.day"},
+		{Key: "reports.col.entry"},
+		{Key: "reports.col.account"},
+		{Key: "reports.col.debit"},
+		{Key: "reports.col.credit"},
+		{Key: "reports.col.words"},
+		{Key: "reports.col.payer"},
+		{Key: "reports.col.document"},
+		{Key: "reports.col.communication"},
+		{Key: "reports.col.article"},
 	},
 	Roles: treasurers, KeepDays: keepAccounts, About: AboutPeriod, perform: performPostings,
 }
@@ -110,8 +149,10 @@ func performJournal(ctx context.Context, s *Store, d Document, j job) (File, int
 		}
 		sheet := grid{name: j.loc.T(d.Title)}
 		for _, e := range list {
-			row := []any{e.Day(), j.loc.T("finance.kind." + string(e.Kind)), entryWords(j.loc, e), nil, nil, e.Payer, e.Child, e.Camp, entrySource(j.loc, e.Source), e.Document,
-				transfer.Communication(e.Communication).String(), e.Article, e.Regulation}
+			row := []any{
+				e.Day(), j.loc.T("finance.kind." + string(e.Kind)), entryWords(j.loc, e), nil, nil, e.Payer, e.Child, e.Camp, entrySource(j.loc, e.Source), e.Document,
+				transfer.Communication(e.Communication).String(), e.Article, e.Regulation,
+			}
 			if e.Signed() > 0 {
 				row[3] = e.Cents
 			} else {

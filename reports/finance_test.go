@@ -28,8 +28,13 @@ func (b *bundle) money() {
 		kind, source, label string
 		cents               int
 	}{
-		{"charge", "tariff", "price.camp", 8000}, {"reduction", "tariff", "Réduction fratrie", 1000}, {"payment", "mollie", "ledger.payment", 2500},
-		{"payment", "cash", "ledger.payment", 500}, {"refund", "bank", "ledger.payment", 200}, {"fee", "dunning", "Frais de rappel", 750}, {"write_off", "staff", "Irrécouvrable", 50},
+		{"charge", "tariff", "price.camp", 8000},
+		{"reduction", "tariff", "Réduction fratrie", 1000},
+		{"payment", "mollie", "ledger.payment", 2500},
+		{"payment", "cash", "ledger.payment", 500},
+		{"refund", "bank", "ledger.payment", 200},
+		{"fee", "dunning", "Frais de rappel", 750},
+		{"write_off", "staff", "Irrécouvrable", 50},
 	} {
 		b.exec(`
 			INSERT INTO ledger_line (due_id, registration_id, payer_id, debtor_id, kind, cents, label, source, actor, at)

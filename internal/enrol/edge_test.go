@@ -119,7 +119,8 @@ func TestHalfDays(t *testing.T) {
 	f.Camp.BeginsAt = newYear.AddDays(-2).At(9*60, civil.Brussels)
 	f.Sessions, f.Camp.Levels = days(newYear.AddDays(-2), newYear.AddDays(-1), newYear.AddDays(3)), nil
 	f.Busy = []enrol.Busy{
-		{CampName: "Décembre", Day: newYear.AddDays(-1), Starts: 11 * 60, Ends: 13 * 60}, {CampName: "Janvier", Day: newYear.AddDays(3), Starts: 8 * 60, Ends: 10 * 60},
+		{CampName: "Décembre", Day: newYear.AddDays(-1), Starts: 11 * 60, Ends: 13 * 60},
+		{CampName: "Janvier", Day: newYear.AddDays(3), Starts: 8 * 60, Ends: 10 * 60},
 		{CampName: "Férié", Day: newYear, Starts: 9 * 60, Ends: 12 * 60},
 	}
 	if got := codes(f); got != "eligible.overlap eligible.overlap" {

@@ -1,8 +1,14 @@
 package enrol
 
+import (
+	"maps"
+
+	"ribambelle/internal/ledger"
+)
+
 // Invariants are queries that return the rows that break what domain.md promises, by the name of the promise; each
 // returns nothing at any instant between transactions. Tests and the crash proof run them.
-var Invariants = map[string]string{
+var Invariants = with(ledger.Invariants, map[string]string{
 	"no pool is granted beyond its size": `
 		SELECT id
 		FROM pool
@@ -117,4 +123,10 @@ var Invariants = map[string]string{
 		FROM document_number d
 		WHERE d.series = 'invoice'
 		  AND d.last <> (SELECT count(*) FROM invoice i WHERE i.year = d.year)`,
+})
+
+// with adds the promises of another room.
+func with(others, own map[string]string) map[string]string {
+	maps.Copy(own, others)
+	return own
 }

@@ -214,7 +214,11 @@ func (s *Store) repart(ctx context.Context, id uuid.UUID, actor audit.Actor, act
 		if err := s.replan(ctx, tx, &r); err != nil {
 			return err
 		}
-		if err := ledger.Papers(ctx, tx, s.Jobs, r.ID, ledger.OnCharge, "", s.Now()); err != nil {
+		occasion := ledger.OnCharge
+		if r.State == Confirmed || r.State == Completed { // a payer who comes later is invoiced too
+			occasion = ledger.OnConfirmation
+		}
+		if err := ledger.Papers(ctx, tx, s.Jobs, r.ID, occasion, "credit.reason.part", s.Now()); err != nil {
 			return err
 		}
 		if err := audit.Record(ctx, tx, actor, action, "registration", r.ID.String(), nil); err != nil {

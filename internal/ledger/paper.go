@@ -112,7 +112,7 @@ func (p *paper) balance(ctx context.Context, o Occasion) error {
 		open += n.TotalCents
 	}
 	switch {
-	case open > 0 && (o == OnConfirmation || o == OnCharge && (len(invoices) > 0 || p.settings["invoice.when"] == "charged")):
+	case open > 0 && (o == OnConfirmation || o == OnCharge && (open < charged || p.settings["invoice.when"] == "charged")):
 		return p.invoice(ctx, open, open == charged)
 	case open < 0:
 		return p.credit(ctx, -open, invoices)

@@ -26,12 +26,13 @@ func invoiceContent(ctx context.Context, q db.Querier, d Due, settings map[strin
 	}
 	c.Communication = communication.String()
 	var payBy *time.Time
+	var days int
 	err = q.QueryRow(ctx, `
 		SELECT trim(g.first_name || ' ' || g.last_name), g.street, trim(g.postcode || ' ' || g.city), g.bce,
 		  COALESCE((SELECT v.reference FROM cover v WHERE v.due_id = @due), ''),
 		  ch.first_name || ' ' || ch.last_name, c.name,
 		  COALESCE(min(s.day), (c.begins_at AT TIME ZONE 'Europe/Brussels')::date),
-		  COALESCE(max(s.day), (c.ends_at AT TIME ZONE 'Europe/Brussels')::date), count(DISTINCT s.day), r.due_at
+		  COALESCE(max(s.day), (c.ends_at AT TIME ZONE 'Europe/Brussels')::date), count(DISTINCT s.day), r.due_at, c.pay_days
 		FROM registration r
 		JOIN child ch ON ch.id = r.child_id
 		JOIN camp c ON c.id = r.camp_id
@@ -40,12 +41,15 @@ func invoiceContent(ctx context.Context, q db.Querier, d Due, settings map[strin
 		WHERE r.id = @registration
 		GROUP BY g.id, ch.id, c.id, r.id`,
 		pgx.NamedArgs{"due": d.ID, "payer": d.PayerID, "registration": d.RegistrationID},
-	).Scan(&c.Payer.Name, &c.Payer.Street, &c.Payer.City, &c.PayerBCE, &c.Reference, &c.Child, &c.Camp, &c.FirstDay, &c.LastDay, &c.Days, &payBy)
+	).Scan(&c.Payer.Name, &c.Payer.Street, &c.Payer.City, &c.PayerBCE, &c.Reference, &c.Child, &c.Camp, &c.FirstDay, &c.LastDay, &c.Days, &payBy, &days)
 	if err != nil {
 		return c, fmt.Errorf("reading what the documents of due %s print: %w", d.ID, err)
 	}
-	if payBy != nil {
+	switch c.PayBy = c.IssuedOn.AddDays(days); {
+	case payBy != nil:
 		c.PayBy = civil.DateOf(*payBy, civil.Brussels)
+	case c.PayBy.After(c.FirstDay) && c.IssuedOn.Before(c.FirstDay):
+		c.PayBy = c.FirstDay
 	}
 	return c, nil
 }
