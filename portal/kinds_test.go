@@ -222,12 +222,12 @@ func newCircle(t *testing.T) (*circle, map[string]member) {
 			name = "Les Tilleuls"
 		}
 		c.names, c.phones = append(c.names, name), append(c.phones, phone)
-		switch {
-		case k.mark == "registrant":
+		switch k.mark {
+		case "registrant":
 			people[k.name] = member{c.parent, c.guardian.ID}
 			c.exec(`UPDATE guardian SET first_name = 'registrant', last_name = 'Adulte' WHERE id = $1`, c.guardian.ID)
 			continue
-		case k.mark == "institution":
+		case "institution":
 			home, err := c.config.Household.AddOrganisation(ctx, command, household.GuardianForm{
 				LastName: "Les Tilleuls", Phone: phone, Street: "Rue des Tilleuls 1", Postcode: "7180", City: "Seneffe",
 			})
