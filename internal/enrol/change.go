@@ -313,7 +313,11 @@ func (s *Store) MoveTo(ctx context.Context, guardianID, accountID, id uuid.UUID,
 		if err := s.leave(ctx, tx, &old, Withdrawn, 0, audit.Account(accountID), "déplacée vers un autre stage"); err != nil {
 			return err
 		}
-		made, err = s.register(ctx, tx, guardianID, to)
+		asked := to
+		if err := s.carry(ctx, tx, old.ID, &asked); err != nil {
+			return err
+		}
+		made, err = s.register(ctx, tx, guardianID, asked)
 		if err != nil {
 			return err
 		}

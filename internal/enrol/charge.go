@@ -1,6 +1,7 @@
 package enrol
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -103,7 +104,9 @@ func (s *Store) charge(ctx context.Context, tx db.Tx, r *Registration, actor aud
 	b := booking{store: s, tx: tx, actor: actor, regulation: terms.Regulation}
 	if price := a.total().Price; price == 0 {
 		for _, l := range r.PriceDetail {
-			if err := b.price(ctx, first, l.Cents, l.Label, l.Label); err != nil {
+			line := b
+			line.regulation = cmp.Or(l.Regulation, terms.Regulation)
+			if err := line.price(ctx, first, l.Cents, l.Label, l.Label); err != nil {
 				return first, err
 			}
 		}

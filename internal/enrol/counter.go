@@ -101,7 +101,11 @@ func (s *Store) MoveFor(ctx context.Context, accountID, id uuid.UUID, to Request
 		if err := s.leave(ctx, tx, &old, Cancelled, 0, actor, reason); err != nil {
 			return err
 		}
-		if made, err = s.register(ctx, tx, guardian, to); err != nil {
+		asked := to
+		if err := s.carry(ctx, tx, old.ID, &asked); err != nil {
+			return err
+		}
+		if made, err = s.register(ctx, tx, guardian, asked); err != nil {
 			return err
 		}
 		if made.State == Waitlisted {

@@ -113,6 +113,16 @@ var Invariants = with(ledger.Invariants, map[string]string{
 		WHERE r.state IN ('refused', 'declined', 'expired', 'withdrawn', 'cancelled', 'camp_cancelled')
 		GROUP BY r.id
 		HAVING COALESCE(sum(CASE l.kind WHEN 'charge' THEN l.cents WHEN 'reduction' THEN -l.cents END), 0) <> 0`,
+	"an ended registration has given its voucher back, another has not": `
+		SELECT u.registration_id
+		FROM voucher_use u
+		JOIN registration r ON r.id = u.registration_id
+		WHERE (u.returned_at IS NOT NULL) <> (r.state IN ('refused', 'declined', 'expired', 'withdrawn', 'cancelled', 'camp_cancelled'))`,
+	"a price is the sum of its lines": `
+		SELECT r.id
+		FROM registration r
+		WHERE r.price_facts IS NOT NULL
+		  AND r.price_cents <> (SELECT COALESCE(sum((l ->> 'cents')::bigint), 0) FROM jsonb_array_elements(r.price_detail) AS l)`,
 	"invoice numbers have no gap": `
 		SELECT year
 		FROM invoice

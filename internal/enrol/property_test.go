@@ -18,6 +18,7 @@ import (
 	"ribambelle/internal/enrol/enroltest"
 	"ribambelle/internal/pay"
 	"ribambelle/internal/problem"
+	"ribambelle/internal/tariff"
 	"ribambelle/internal/transport"
 )
 
@@ -36,6 +37,7 @@ func TestAnySequenceKeepsTheInvariants(t *testing.T) {
 	for range 4 {
 		m.families = append(m.families, w.Family(t, 2))
 	}
+	m.voucher = m.tariffs(t)
 	rapid.Check(t, func(r *rapid.T) {
 		m.reset(r)
 		r.Repeat(map[string]func(*rapid.T){
@@ -74,6 +76,7 @@ type machine struct {
 	t        *testing.T
 	camps    []camp.Camp
 	line     transport.Line
+	voucher  string
 	families []enroltest.Family
 	made     []made
 }
@@ -98,6 +101,27 @@ func (m *machine) reset(r *rapid.T) {
 	}
 }
 
+// tariffs lets siblings pay less, with a regulation that takes it back when one leaves, and returns the code of a
+// voucher.
+func (m *machine) tariffs(t *testing.T) string {
+	t.Helper()
+	store, ctx := tariff.New(m.DB, m.Now), context.Background()
+	err := store.SaveSiblings(ctx, enroltest.Actor, nil, tariff.Siblings{
+		Who: tariff.WhoPayer, Mode: tariff.ModeRank, Scope: tariff.ScopeCamp, Steps: []tariff.Step{{From: 2, Percent: 33}}, Cumulate: true, ExitRaises: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	off, uses := civil.Cents(777), 3
+	made, err := store.Issue(ctx, enroltest.Actor, uuid.New(), tariff.Voucher{
+		Name: "Rentrée", Cents: &off, MaxUses: &uses, ValidFrom: civil.NewDate(2027, 1, 1), ValidUntil: civil.NewDate(2028, 1, 1),
+	}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made[0].Code
+}
+
 // ok fails unless err is nil or says, in one of our kinds, why not.
 func ok(r *rapid.T, err error) {
 	if err != nil && problem.As(err) == nil {
@@ -119,6 +143,9 @@ func (m *machine) request(r *rapid.T) (int, enrol.Request) {
 	req := enrol.Request{
 		Key: uuid.New(), ChildID: m.families[f].Children[rapid.IntRange(0, 1).Draw(r, "child")].ID,
 		CampID: rapid.SampledFrom(m.camps).Draw(r, "camp").ID, WithoutBus: rapid.Bool().Draw(r, "without bus"),
+	}
+	if rapid.Bool().Draw(r, "voucher") {
+		req.Voucher = m.voucher
 	}
 	if req.CampID == m.camps[0].ID && rapid.Bool().Draw(r, "bus") {
 		req.StopOutID, req.StopBackID = &m.line.Stops[0].ID, &m.line.Stops[1].ID

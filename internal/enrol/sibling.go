@@ -318,26 +318,3 @@ func (s *Store) remaining(ctx context.Context, q db.Querier, rule tariff.Sibling
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 }
-
-// tryVoucher runs what is done with a typed code under the limit of wrong ones.
-func (s *Store) tryVoucher(ctx context.Context, guardianID uuid.UUID, code string, do func() error) error {
-	return tariff.New(s.DB, s.Now).Try(ctx, guardianID, code, do)
-}
-
-// TryVoucher checks a code that a guardian typed for a request, and counts it when it does not count: Invalid on the
-// input "voucher" with why, Conflict with the minutes to wait after too many.
-func (s *Store) TryVoucher(ctx context.Context, guardianID uuid.UUID, r Request) error {
-	return s.tryVoucher(ctx, guardianID, r.Voucher, func() error {
-		if r.Voucher == "" {
-			return nil
-		}
-		_, err := tariff.VoucherFor(ctx, s.DB, tariff.Wanted{Code: tariff.Code(r.Voucher), CampID: r.CampID, On: s.today()})
-		return err
-	})
-}
-
-// SessionWorth returns what cancelling now more sessions of its camp is worth of a registration's frozen price, when
-// before of them were cancelled after it was submitted already.
-func (r Registration) SessionWorth(sessions, before, now int) civil.Cents {
-	return tariff.CancelledWorth(r.PriceDetail, sessions, before, now)
-}

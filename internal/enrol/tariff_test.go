@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"ribambelle/internal/camp"
 	"ribambelle/internal/civil"
@@ -595,4 +596,71 @@ func TestRepricedFromFrozen(t *testing.T) {
 	if _, err := c.Enrol.ChangeBus(ctx, f.Guardian.ID, f.Account, r.ID, &line.Stops[0].ID, nil); !problem.Is(err, problem.KindConflict) {
 		t.Errorf("a decided price changes: %v", err)
 	}
+}
+
+// TestReducedPriceIsBooked: each line of a reduced price is a charge or a reduction of the ledger with the regulation on
+// which it rests, and what is owed is the price.
+func TestReducedPriceIsBooked(t *testing.T) {
+	t.Parallel()
+	c, ctx := newCommune(t), t.Context()
+	c.siblings(t, nil)
+	if _, err := c.DB.Exec(ctx, `UPDATE camp SET regulation = 'art. 1'`); err != nil {
+		t.Fatal(err)
+	}
+	v := c.voucher(t, func(v *tariff.Voucher) { v.Regulation = "art. 9" })
+	f := c.Family(t, 2)
+	c.ask(t, f.Guardian.ID, f.Children[0].ID, c.july)
+	r, err := c.Enrol.Register(ctx, f.Guardian.ID, enrol.Request{Key: uuid.New(), ChildID: f.Children[1].ID, CampID: c.july.ID, Voucher: v.Code})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = c.Validate(t, f, r)
+	rows, err := c.DB.Query(ctx, `SELECT kind || ' ' || cents || ' ' || label || ' ' || regulation FROM ledger_line WHERE registration_id = $1 ORDER BY cents DESC`, r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"charge 6000 price.camp art. 1", "reduction 1500 price.voucher art. 9", "reduction 600 price.sibling_rank art. 4"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("ledger (-want +got):\n%s", diff)
+	}
+	a, err := c.Enrol.StartPayment(ctx, f.Guardian.ID, []uuid.UUID{r.ID}, "bancontact", back)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Cents != 3900 {
+		t.Errorf("asked to pay %d cents, want 3900", a.Cents)
+	}
+	c.Provider.Pay(*a.ProviderID)
+	if _, err := c.Enrol.CheckPayment(ctx, a.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Read(t, r.ID).State; got != enrol.Confirmed {
+		t.Errorf("paid, and %s", got)
+	}
+	invariants(t, c.World)
+}
+
+// TestVoucherMoves: a child that moves to another camp takes its voucher along while it counts there.
+func TestVoucherMoves(t *testing.T) {
+	t.Parallel()
+	c, ctx := newCommune(t), t.Context()
+	v := c.voucher(t, func(v *tariff.Voucher) { v.CampIDs = []uuid.UUID{c.july.ID, c.second.ID} })
+	f := c.Family(t, 1)
+	r, err := c.Enrol.Register(ctx, f.Guardian.ID, enrol.Request{Key: uuid.New(), ChildID: f.Children[0].ID, CampID: c.july.ID, Voucher: v.Code})
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved, err := c.Enrol.MoveTo(ctx, f.Guardian.ID, f.Account, r.ID, enrol.Request{Key: uuid.New(), CampID: c.second.ID})
+	if err != nil || moved.PriceCents != 4500 {
+		t.Fatalf("moved at %d cents, %v; want 4500", moved.PriceCents, err)
+	}
+	again, err := c.Enrol.MoveFor(ctx, f.Account, moved.ID, enrol.Request{Key: uuid.New(), CampID: c.august.ID}, "demandé")
+	if err != nil || again.PriceCents != 6000 {
+		t.Fatalf("moved to a camp without the voucher at %d cents, %v; want 6000", again.PriceCents, err)
+	}
+	invariants(t, c.World)
 }

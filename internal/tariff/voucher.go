@@ -200,6 +200,23 @@ func Retake(ctx context.Context, tx db.Tx, registrationID uuid.UUID) error {
 	return nil
 }
 
+// CodeOf returns the code of the voucher that a registration was given, "" for none.
+func CodeOf(ctx context.Context, q db.Querier, registrationID uuid.UUID) (code string, err error) {
+	err = q.QueryRow(ctx, `
+		SELECT v.code
+		FROM voucher_use u
+		JOIN voucher v ON v.id = u.voucher_id
+		WHERE u.registration_id = @registration`,
+		pgx.NamedArgs{"registration": registrationID}).Scan(&code)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading the voucher of registration %s: %w", registrationID, err)
+	}
+	return code, nil
+}
+
 // How many codes that do not count a guardian may try within the window.
 const (
 	tryWindow = time.Hour
