@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/text/encoding/unicode"
 
 	"ribambelle/internal/pay/camt"
 	"ribambelle/internal/pay/coda"
@@ -100,6 +103,9 @@ func content(f *zip.File, most int) ([]byte, error) {
 func read(name string, raw []byte) part {
 	p := part{name: cleaned(name)}
 	var err error
+	if wide := bytes.HasPrefix(raw, []byte("\xff\xfe")) || bytes.HasPrefix(raw, []byte("\xfe\xff")); wide {
+		raw = narrowed(raw)
+	}
 	raw = bytes.TrimPrefix(raw, []byte("\ufeff"))
 	if bytes.HasPrefix(bytes.TrimLeft(raw[:min(len(raw), 200)], " \t\r\n"), []byte("<")) {
 		p.statements, err = camt.Parse(bytes.TrimLeft(raw, " \t\r\n"))
@@ -115,6 +121,18 @@ func read(name string, raw []byte) part {
 		p.refused = "bank.file.unreadable"
 	}
 	return p
+}
+
+// utf16Named is how an XML document says that it was UTF-16, which it is no more once it was narrowed.
+var utf16Named = regexp.MustCompile(`(?i)^(\s*<\?xml[^>]*?encoding\s*=\s*["'])utf-16(le|be)?(["'])`)
+
+// narrowed makes UTF-8 of a file that someone's editor saved as UTF-16; what is none stays as it is.
+func narrowed(raw []byte) []byte {
+	text, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder().Bytes(raw)
+	if err != nil {
+		return raw
+	}
+	return utf16Named.ReplaceAll(text, []byte("${1}utf-8${3}"))
 }
 
 // cleaned keeps the last part of a file's name, as one line.

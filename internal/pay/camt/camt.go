@@ -120,6 +120,7 @@ type xmlStatement struct {
 	ID      string `xml:"Id"`
 	Seq     string `xml:"ElctrncSeqNb"`
 	LegalNr string `xml:"LglSeqNb"`
+	Page    string `xml:"StmtPgntn>PgNb"`
 	Created string `xml:"CreDtTm"`
 	Acct    struct {
 		IBAN  string `xml:"Id>IBAN"`
@@ -172,12 +173,16 @@ type xmlEntry struct {
 type xmlDetail struct {
 	Amount   xmlAmount `xml:"Amt"`
 	TxAmount xmlAmount `xml:"AmtDtls>TxAmt>Amt"`
+	Asked    xmlAmount `xml:"AmtDtls>InstdAmt>Amt"`
 	Sign     string    `xml:"CdtDbtInd"`
 	BankRef  string    `xml:"Refs>AcctSvcrRef"`
 	TxID     string    `xml:"Refs>TxId"`
 	EndToEnd string    `xml:"Refs>EndToEndId"`
 	Debtor   xmlParty  `xml:"RltdPties>Dbtr"`
 	Creditor xmlParty  `xml:"RltdPties>Cdtr"`
+	Behind   xmlParty  `xml:"RltdPties>UltmtDbtr"` // for whom the debtor pays
+	Why      string    `xml:"RtrInf>Rsn>Cd"`
+	WhyOwn   string    `xml:"RtrInf>Rsn>Prtry"`
 	From     string    `xml:"RltdPties>DbtrAcct>Id>IBAN"`
 	To       string    `xml:"RltdPties>CdtrAcct>Id>IBAN"`
 	Free     []string  `xml:"RmtInf>Ustrd"`
@@ -206,6 +211,9 @@ func (x xmlStatement) statement() statement.Statement {
 	}
 	if s.Number == "" {
 		s.Number = statement.Number(x.ID)
+	}
+	if page := statement.Number(x.Page); page != "" && page != "1" { // a page of one statement is no other telling of it
+		s.Number += "/" + page
 	}
 	opened, closed := false, false
 	for _, b := range x.Balances {
@@ -275,15 +283,17 @@ func (e xmlEntry) read(s *statement.Statement) civil.Cents {
 		s.Entries = append(s.Entries, whole)
 		return cents
 	case 1:
-		s.Entries = append(s.Entries, details[0].entry(whole, cents))
+		s.Entries = append(s.Entries, details[0].entry(whole, cents, e.Sub))
 		return cents
 	}
 	var parts []statement.Entry
 	var total civil.Cents
 	for _, d := range details {
 		v := d.TxAmount
-		if strings.TrimSpace(v.Value) == "" {
-			v = d.Amount
+		for _, other := range []xmlAmount{d.Amount, d.Asked} {
+			if strings.TrimSpace(v.Value) == "" {
+				v = other
+			}
 		}
 		way := e.Sign
 		if d.Sign != "" {
@@ -291,7 +301,7 @@ func (e xmlEntry) read(s *statement.Statement) civil.Cents {
 		}
 		part := sign(amount(s, v), way)
 		total += part
-		parts = append(parts, d.entry(whole, part))
+		parts = append(parts, d.entry(whole, part, e.Sub))
 	}
 	if total != cents || len(s.Entries)+len(parts) > statement.MaxEntries {
 		s.Warn("bank.warning.details", cents.Euros(), total.Euros())
@@ -312,10 +322,22 @@ func (e xmlEntry) kind() string {
 	return kind
 }
 
-// entry is whole with what the detail adds.
-func (d xmlDetail) entry(whole statement.Entry, cents civil.Cents) statement.Entry {
+// returned is the code of a family of transactions for transfers that a bank sent back.
+const returned = "RRTN"
+
+// entry is whole with what the detail adds; sub is the bank's code of the kind of transaction.
+func (d xmlDetail) entry(whole statement.Entry, cents civil.Cents, sub string) statement.Entry {
 	e := whole
 	e.Cents = cents
+	e.EndToEnd = statement.Reference(d.EndToEnd)
+	for _, why := range []string{d.Why, d.WhyOwn} {
+		if e.Returned == "" {
+			e.Returned = statement.Text(why)
+		}
+	}
+	if e.Returned == "" && strings.TrimSpace(sub) == returned {
+		e.Returned = "RTRN"
+	}
 	for _, ref := range []string{d.BankRef, d.TxID} {
 		if e.BankRef == "" || whole.Cents != cents { // a part of a batch has a reference of its own
 			if ref = statement.Text(ref); ref != "" {
@@ -324,10 +346,14 @@ func (d xmlDetail) entry(whole statement.Entry, cents civil.Cents) statement.Ent
 			}
 		}
 	}
-	if cents < 0 {
+	// Money that comes back names the parties of the transfer that left.
+	if (cents < 0) == (e.Returned == "") {
 		e.CounterpartyName, e.CounterpartyIBAN = d.Creditor.text(), account(d.To)
 	} else {
 		e.CounterpartyName, e.CounterpartyIBAN = d.Debtor.text(), account(d.From)
+	}
+	if e.CounterpartyName == "" && cents > 0 {
+		e.CounterpartyName = d.Behind.text()
 	}
 	words := append([]string{}, d.Free...)
 	for _, ref := range d.Refs {
@@ -342,6 +368,13 @@ func (d xmlDetail) entry(whole statement.Entry, cents civil.Cents) statement.Ent
 		words = append(words, d.Info, whole.FreeText)
 	}
 	e.FreeText = statement.Text(words...)
+	if e.Communication == "" {
+		if c := statement.Structured(e.FreeText); c != "" {
+			e.Communication, e.FreeText = c, ""
+		} else if c, err := transfer.Parse(e.EndToEnd); err == nil && len(e.EndToEnd) <= 20 && e.FreeText == "" {
+			e.FreeText = c.String() // where some payers' software writes it
+		}
+	}
 	return e
 }
 

@@ -239,6 +239,12 @@ func (p *parser) movement(r record) error {
 	switch r[1] {
 	case '2':
 		m.free = append(m.free, r.raw(10, 62))
+		m.EndToEnd = statement.Reference(r.raw(63, 97))
+		if r[112] != ' ' && r[112] != '0' { // the type of what is no plain transfer: rejected, returned, refunded, reversed
+			if m.Returned = statement.Text(r.raw(113, 116)); m.Returned == "" {
+				m.Returned = "RTRN"
+			}
+		}
 	case '3':
 		m.CounterpartyIBAN = r.word(10, 43)
 		m.CounterpartyName = statement.Text(r.raw(47, 81))
@@ -319,6 +325,9 @@ func (p *parser) close() {
 		}
 		for _, e := range parts {
 			e.FreeText = statement.Text(join(e.free))
+			if c := statement.Structured(e.FreeText); e.Communication == "" && c != "" {
+				e.Communication, e.FreeText = c, ""
+			}
 			if e.Date.IsZero() {
 				e.Date = p.one.Date
 			}

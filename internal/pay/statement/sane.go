@@ -25,7 +25,7 @@ func Sane(t failer, all []Statement) {
 		}
 		for _, e := range s.Entries {
 			n++
-			texts = append(texts, e.FreeText, e.CounterpartyName, e.CounterpartyIBAN, e.BankRef, e.Kind)
+			texts = append(texts, e.FreeText, e.CounterpartyName, e.CounterpartyIBAN, e.BankRef, e.Kind, e.EndToEnd, e.Returned)
 			if _, err := transfer.Parse(e.Communication); e.Communication != "" && err != nil {
 				t.Errorf("communication %q", e.Communication)
 			}

@@ -3,9 +3,11 @@ package statement
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 
 	"ribambelle/internal/civil"
+	"ribambelle/internal/pay/transfer"
 )
 
 // The bounds of what is read from one file; a bank's day is far below.
@@ -49,6 +51,9 @@ type Entry struct {
 	CounterpartyIBAN string
 	BankRef          string
 	Kind             string // the bank's code of the transaction, in its own words
+	// What follows came later than the hash of a statement, of which it is no part.
+	EndToEnd string `json:"-"` // the reference that whoever ordered the money gave it; "" when there is none
+	Returned string `json:"-"` // why a bank sent it back, in ISO 20022's codes, "RTRN" when it does not say; "" else
 }
 
 // Warning is what does not fit in a statement; the statement is still read.
@@ -82,6 +87,32 @@ func Text(parts ...string) string {
 	}, strings.Join(parts, " ")))
 	text := []rune(strings.Join(words, " "))
 	return strings.TrimSpace(string(text[:min(len(text), MaxText)]))
+}
+
+// written is a communication as a form prints it and nothing else: what a bank that knows only free words makes of it.
+var written = regexp.MustCompile(`^(\+\+\+|\*\*\*)[0-9]{3}/?[0-9]{4}/?[0-9]{5}(\+\+\+|\*\*\*)$`)
+
+// Structured returns the twelve digits of free words that are a structured communication and nothing else; "" for
+// others. Any other character beside it makes it free.
+func Structured(free string) string {
+	free = strings.ReplaceAll(strings.TrimSpace(free), " ", "")
+	if !written.MatchString(free) {
+		return ""
+	}
+	c, err := transfer.Parse(free)
+	if err != nil {
+		return ""
+	}
+	return c.Digits()
+}
+
+// Reference cleans an end-to-end reference; what says that there is none is "".
+func Reference(s string) string {
+	switch s = Text(s); strings.ToUpper(s) {
+	case strings.Repeat("0", len(s)), "NOTPROVIDED", "NOT PROVIDED", "NOTPROV", "NONREF":
+		return ""
+	}
+	return s
 }
 
 // Number writes the number of a statement without leading zeros, so that both formats name it the same.
