@@ -22,7 +22,7 @@ import (
 // The states of an entry.
 const (
 	StateNew     = "new"     // read, nobody has looked yet
-	StateMatched = "matched" // booked on a due
+	StateMatched = "matched" // what it is for is known, and booked
 	StateQueued  = "queued"  // a person must decide
 	StateAside   = "aside"   // nothing to do with registrations, or not ours to book
 )
@@ -42,10 +42,18 @@ type Entry struct {
 	Kind             string
 	State            string
 	Reason           string // message key: why it waits or was set aside, or what was special about its money
-	DueID            *uuid.UUID
-	RegistrationID   *uuid.UUID
-	DecidedBy        string // actor
-	DecidedAt        *time.Time
+	EndToEnd         string // the reference that whoever ordered the money gave it
+	Returned         string // why a bank sent it back, "" for no return
+	BookingKey       uuid.UUID
+	// Of a matched entry, one of these says to what.
+	DueID          *uuid.UUID
+	RefundID       *uuid.UUID
+	PayoutID       *uuid.UUID
+	DepositID      *uuid.UUID
+	FileID         *uuid.UUID
+	RegistrationID *uuid.UUID
+	DecidedBy      string // actor
+	DecidedAt      *time.Time
 }
 
 // Statement is one that was taken in, with the counts of its entries.
@@ -77,8 +85,10 @@ func New(d *db.DB, e *enrol.Store, now civil.Clock) *Store { return &Store{DB: d
 
 const entryColumns = `
 		  e.id, e.statement_id, COALESCE(e.day, s.day) AS day, e.cents, s.currency, e.communication, e.free_text,
-		  e.counterparty_name, e.counterparty_iban, e.bank_ref, e.kind, e.state, e.reason, e.due_id,
-		  (SELECT d.registration_id FROM due d WHERE d.id = e.due_id) AS registration_id, e.decided_by, e.decided_at
+		  e.counterparty_name, e.counterparty_iban, e.bank_ref, e.kind, e.state, e.reason, e.end_to_end, e.returned,
+		  COALESCE(e.booking_key, e.id) AS booking_key, e.due_id, e.refund_id, e.payout_id, e.deposit_id, e.sepa_file_id AS file_id,
+		  COALESCE((SELECT d.registration_id FROM due d WHERE d.id = e.due_id),
+		    (SELECT f.registration_id FROM refund f WHERE f.id = e.refund_id)) AS registration_id, e.decided_by, e.decided_at
 		FROM bank_entry e
 		JOIN bank_statement s ON s.id = e.statement_id`
 

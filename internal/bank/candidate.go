@@ -35,6 +35,8 @@ type Candidate struct {
 type Waiter struct {
 	Entry
 	Candidates []Candidate
+	Others     []Other // what else it may be: a refund, a payment that was taken back, money of the cash desk
+	Payout     bool    // a provider seems to have sent it
 }
 
 const (
@@ -89,9 +91,13 @@ func (s *Store) Queue(ctx context.Context, limit int) ([]Waiter, error) {
 	if err != nil {
 		return nil, err
 	}
+	others, err := s.others(ctx, list)
+	if err != nil {
+		return nil, err
+	}
 	queue := make([]Waiter, len(list))
 	for i, e := range list {
-		queue[i] = Waiter{Entry: e, Candidates: rank(e, dues)}
+		queue[i] = Waiter{Entry: e, Candidates: rank(e, dues), Others: others[e.ID], Payout: e.Cents > 0 && payout(e.CounterpartyName)}
 	}
 	return queue, nil
 }

@@ -190,14 +190,14 @@ func keepEntries(ctx context.Context, tx db.Tx, id uuid.UUID, st statement.State
 		key = keyOf(st, e, n)
 		batch.Queue(`
 			INSERT INTO bank_entry (statement_id, position, key, day, value_day, cents, communication, free_text,
-			  counterparty_name, counterparty_iban, bank_ref, kind, state, reason)
+			  counterparty_name, counterparty_iban, bank_ref, kind, end_to_end, returned, state, reason)
 			VALUES (@statement, @position, @key, @day, @value_day, @cents, @communication, @free_text,
-			  @name, @iban, @ref, @kind, @state, @reason)
+			  @name, @iban, @ref, @kind, @end_to_end, @returned, @state, @reason)
 			ON CONFLICT (key) DO NOTHING`,
 			pgx.NamedArgs{
 				"statement": id, "position": i, "key": key[:], "day": e.Date, "value_day": e.ValueDate, "cents": e.Cents,
 				"communication": e.Communication, "free_text": e.FreeText, "name": e.CounterpartyName, "iban": e.CounterpartyIBAN,
-				"ref": e.BankRef, "kind": e.Kind, "state": state, "reason": reason,
+				"ref": e.BankRef, "kind": e.Kind, "end_to_end": e.EndToEnd, "returned": e.Returned, "state": state, "reason": reason,
 			}).Exec(func(tag pgconn.CommandTag) error {
 			added += int(tag.RowsAffected())
 			return nil

@@ -82,6 +82,9 @@ func payout(name string) bool {
 
 // decide makes of a new entry what is certain, in the caller's transaction.
 func (s *Store) decide(ctx context.Context, tx db.Tx, actor audit.Actor, e Entry) error {
+	if known, err := s.ofTransfer(ctx, tx, actor, e); known || err != nil {
+		return err
+	}
 	due, owed, written, err := s.named(ctx, tx, e)
 	if err != nil {
 		return err
@@ -98,7 +101,7 @@ func (s *Store) decide(ctx context.Context, tx db.Tx, actor audit.Actor, e Entry
 	case due != nil:
 		return s.put(ctx, tx, actor, e.ID, StateQueued, "bank.reason.written")
 	case payout(e.CounterpartyName):
-		return s.put(ctx, tx, actor, e.ID, StateAside, "bank.reason.payout")
+		return s.payout(ctx, tx, actor, e)
 	case e.Communication != "":
 		return s.put(ctx, tx, actor, e.ID, StateQueued, "bank.reason.unknown")
 	}
@@ -108,14 +111,11 @@ func (s *Store) decide(ctx context.Context, tx db.Tx, actor audit.Actor, e Entry
 // named returns the due whose communication an entry carries, and what is owed of it; nil for none. written means that
 // the payer typed it among other words, where it might be another's number.
 func (s *Store) named(ctx context.Context, tx db.Tx, e Entry) (due *uuid.UUID, owed civil.Cents, written bool, err error) {
-	communication := e.Communication
+	communication := communicationOf(e)
 	if communication == "" {
-		c, ok := transfer.Find(e.FreeText)
-		if !ok {
-			return nil, 0, false, nil
-		}
-		communication, written = c.Digits(), true
+		return nil, 0, false, nil
 	}
+	written = e.Communication == ""
 	var id uuid.UUID
 	err = tx.QueryRow(ctx, owedSQL+`
 		WHERE d.communication = @communication`,
@@ -127,6 +127,18 @@ func (s *Store) named(ctx context.Context, tx db.Tx, e Entry) (due *uuid.UUID, o
 		return nil, 0, written, fmt.Errorf("reading the due of a bank entry: %w", err)
 	}
 	return &id, owed, written, nil
+}
+
+// communicationOf is the communication that an entry carries or that somebody wrote among other words; "" for none.
+func communicationOf(e Entry) string {
+	if e.Communication != "" {
+		return e.Communication
+	}
+	c, ok := transfer.Find(e.FreeText)
+	if !ok {
+		return ""
+	}
+	return c.Digits()
 }
 
 // owedSQL is a due with what is still to pay of it. What expired is no longer charged, but would be again.
@@ -143,7 +155,7 @@ const owedSQL = `
 
 // book settles a due with an entry and notes what was special about the money.
 func (s *Store) book(ctx context.Context, tx db.Tx, actor audit.Actor, e Entry, due uuid.UUID) error {
-	before, after, err := s.Enrol.SettleBank(ctx, tx, actor, due, e.ID, e.Cents, e.Day)
+	before, after, err := s.Enrol.SettleBank(ctx, tx, actor, due, e.BookingKey, e.Cents, e.Day)
 	if err != nil {
 		return err
 	}

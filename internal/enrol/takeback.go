@@ -40,7 +40,7 @@ func (s *Store) TakeBackAtDesk(ctx context.Context, accountID, lineID uuid.UUID,
 		if b.Source != ledger.SourceCash && b.Source != ledger.SourceTerminal || !b.DayOpen {
 			return problem.Conflict("cash.closed")
 		}
-		return s.takeBack(ctx, tx, b, "ledger.reversal", actor, map[string]any{"line": b.ID, "cents": b.Cents, "source": b.Source, "why": reason})
+		return s.takeBack(ctx, tx, b, "ledger.reversal", actor, nil, map[string]any{"line": b.ID, "cents": b.Cents, "source": b.Source, "reason": reason})
 	})
 }
 
@@ -51,16 +51,29 @@ func (s *Store) UnsettleBank(ctx context.Context, tx db.Tx, actor audit.Actor, e
 	if err != nil {
 		return err
 	}
-	return s.takeBack(ctx, tx, b, "ledger.reversal", actor, map[string]any{"line": b.ID, "cents": b.Cents, "source": b.Source, "entry": entryID})
+	return s.takeBack(ctx, tx, b, "ledger.reversal", actor, nil, map[string]any{"line": b.ID, "cents": b.Cents, "source": b.Source, "entry": entryID})
+}
+
+// BankTookBack books that a payer's bank took a payment back, in the caller's transaction: entryID is the movement by
+// which the money left. Conflict for what is no payment on the account, or was taken back before.
+func (s *Store) BankTookBack(ctx context.Context, tx db.Tx, actor audit.Actor, entryID, key, lineID uuid.UUID) (dueID uuid.UUID, err error) {
+	b, err := ledger.ReadLine(ctx, tx, lineID)
+	if err != nil {
+		return dueID, err
+	}
+	if b.Source != "bank" {
+		return dueID, problem.Conflict("ledger.no_payment")
+	}
+	return b.DueID, s.takeBack(ctx, tx, b, "ledger.chargeback", actor, &key, map[string]any{"line": b.ID, "cents": b.Cents, "source": b.Source, "entry": entryID})
 }
 
 // takeBack books the line that takes a payment back, and looks at what that means for the registration.
-func (s *Store) takeBack(ctx context.Context, tx db.Tx, b ledger.Booked, label string, actor audit.Actor, detail map[string]any) error {
+func (s *Store) takeBack(ctx context.Context, tx db.Tx, b ledger.Booked, label string, actor audit.Actor, key *uuid.UUID, detail map[string]any) error {
 	r, err := lock(ctx, tx, b.RegistrationID)
 	if err != nil {
 		return err
 	}
-	if err := ledger.Reverse(ctx, tx, b, label, actor.String(), s.Now()); err != nil {
+	if err := ledger.Reverse(ctx, tx, b, label, actor.String(), key, s.Now()); err != nil {
 		return err
 	}
 	if err := audit.Record(ctx, tx, actor, "payment.taken_back", "registration", r.ID.String(), detail); err != nil {

@@ -39,7 +39,7 @@ var refundMoves = map[string][]string{
 	RefundToChoose:  {RefundDecided, RefundDone, RefundDropped},
 	RefundToConfirm: {RefundDecided, RefundDropped},
 	RefundDecided:   {RefundSent, RefundDone, RefundFailed, RefundDropped},
-	RefundSent:      {RefundDone, RefundFailed},
+	RefundSent:      {RefundDone, RefundFailed, RefundDecided}, // decided again: a file that the bank never carried out
 	RefundFailed:    {RefundDecided, RefundDropped},
 	RefundDone:      {RefundDropped}, // a transfer that its bank returned
 }

@@ -63,8 +63,9 @@ func oneLine(ctx context.Context, q db.Querier, where string, id uuid.UUID) (Boo
 }
 
 // Reverse takes back a payment that should not have been booked, with a line that raises what is owed again. It goes out
-// by the way it came in. Conflict for what is no payment or was taken back before.
-func Reverse(ctx context.Context, tx db.Tx, b Booked, label, actor string, at time.Time) error {
+// by the way it came in. key is the submission key of what books it, nil for none. Conflict for what is no payment or was
+// taken back before.
+func Reverse(ctx context.Context, tx db.Tx, b Booked, label, actor string, key *uuid.UUID, at time.Time) error {
 	if b.Kind != Payment {
 		return problem.Conflict("ledger.no_payment")
 	}
@@ -72,7 +73,7 @@ func Reverse(ctx context.Context, tx db.Tx, b Booked, label, actor string, at ti
 	if err != nil {
 		return err
 	}
-	added, err := Add(ctx, tx, d, Line{Kind: Refund, Cents: b.Cents, Label: label, Source: b.Source, Reverses: &b.ID, Actor: actor, At: at})
+	added, err := Add(ctx, tx, d, Line{Kind: Refund, Cents: b.Cents, Label: label, Source: b.Source, Reverses: &b.ID, Actor: actor, Key: key, At: at})
 	if err != nil {
 		return err
 	}
