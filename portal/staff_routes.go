@@ -172,6 +172,7 @@ func (s *server) staff(r *http.Request, title, current string) (staffPage, staff
 			return p, q, err
 		}
 		entry(bankPath, "bank.nav", waiting)
+		entry(transferPath, "transfer.nav", 0)
 	}
 	if s.can(r, mayFinance) {
 		entry(financePath, "finance.nav", 0)

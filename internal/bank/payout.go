@@ -306,7 +306,7 @@ func (s *Store) ReadPayout(ctx context.Context, id uuid.UUID) (Payout, []Provide
 	}
 	one, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Payout])
 	if errors.Is(err, pgx.ErrNoRows) {
-		return one, nil, problem.NotFound("bank.payout_not_found")
+		return one, nil, problem.NotFound("bank.payout_not_found_one")
 	}
 	if err != nil {
 		return one, nil, fmt.Errorf("reading a payout: %w", err)
@@ -330,4 +330,18 @@ func (s *Store) ReadPayout(ctx context.Context, id uuid.UUID) (Payout, []Provide
 		return one, nil, fmt.Errorf("reading a payout: %w", err)
 	}
 	return one, list, nil
+}
+
+// SentBy reports whether the name of who sent money is that of a provider, as its payments call it. A terminal's money
+// comes from the companies behind it.
+func SentBy(provider, name string) bool {
+	for _, word := range strings.Fields(fold(name)) {
+		switch {
+		case word == "payconiq" && strings.HasPrefix(provider, "bancontact"), slices.Contains(providers, word) && strings.HasPrefix(provider, word):
+			return true
+		case provider == "terminal" && slices.Contains([]string{"worldline", "ccv", "adyen"}, word):
+			return true
+		}
+	}
+	return false
 }

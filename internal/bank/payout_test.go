@@ -18,7 +18,7 @@ import (
 func (w *world) online(t *testing.T, f interface{ payer() uuid.UUID }, o owing) {
 	t.Helper()
 	ctx := context.Background()
-	a, err := w.Enrol.StartPayment(ctx, f.payer(), o.id, func(uuid.UUID) string { return "https://portal.example/" })
+	a, err := w.Enrol.StartPayment(ctx, f.payer(), []uuid.UUID{o.id}, "bancontact", func(uuid.UUID) string { return "https://portal.example/" })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -255,7 +255,7 @@ func SourcesOf(ctx context.Context, q db.Querier, dueID uuid.UUID) ([]Source, er
 		      AND f.state IN ('to_choose', 'to_confirm', 'decided', 'sent', 'failed')), 0))::bigint AS cents,
 		  l.at
 		FROM ledger_line l
-		LEFT JOIN bank_entry e ON e.id = l.submission_key
+		LEFT JOIN bank_entry e ON COALESCE(e.booking_key, e.id) = l.submission_key
 		WHERE l.due_id = @due
 		  AND l.kind = 'payment'
 		  AND l.label <> 'ledger.refund_returned'

@@ -37,7 +37,9 @@ type Transfer struct {
 
 // EndToEnd is the reference that a refund's transfer carries to the statement and back: the same for ever, within the 35
 // characters of the SEPA.
-func EndToEnd(refundID uuid.UUID) string { return "RB" + strings.ReplaceAll(refundID.String(), "-", "") }
+func EndToEnd(refundID uuid.UUID) string {
+	return "RB" + strings.ReplaceAll(refundID.String(), "-", "")
+}
 
 // Name is to whom the money goes: the holder of the account, else the payer.
 func (t Transfer) Name() string {
