@@ -57,6 +57,7 @@ func (s *server) outside(inner http.Handler) http.Handler {
 		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), scopeKey{}, sc), answerWithin)
 		defer cancel()
 		r = r.WithContext(ctx)
+		r.RemoteAddr = clientOf(r, s.Proxies)
 		rec := &recorder{ResponseWriter: w, headless: r.Method == http.MethodHead}
 		start := time.Now()
 		defer func() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -52,6 +53,10 @@ type Config struct {
 	Box *seal.Box
 	// Slots is how many heavy requests this instance does at once before it makes people wait; 0 is a good number.
 	Slots int
+
+	// Proxies are the networks of the reverse proxies: the address that X-Forwarded-For names counts only when such a one
+	// says it. nil trusts nobody, and the peer is the client.
+	Proxies []netip.Prefix
 
 	// Ready says why the portal cannot work now, nil when it can: schema, keys. The database is always asked.
 	Ready func(context.Context) error

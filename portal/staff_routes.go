@@ -74,6 +74,7 @@ func (s *server) staffRoutes() []route {
 		{post, registration + "/paiement", mayCash, s.staffPayment},
 		{get, "/gestion/factures/" + idPart + ".pdf", maySee, s.staffInvoice},
 		{get, "/gestion/enfants/" + idPart, maySee, s.staffChild},
+		{post, "/gestion/enfants/" + idPart + "/niveau", mayDecide, s.staffLevelVerify},
 		{get, "/gestion/recherche", maySee, s.staffSearch},
 		{get, "/gestion/taches", maySee, s.staffTasks},
 		{post, "/gestion/taches/" + idPart + "/fait", mayCash, s.staffTaskDone},

@@ -336,6 +336,12 @@ type staffChildPage struct {
 	BirthDate civil.Date
 	Guardians []staffGuardian
 	Rows      []queueRow
+	Levels    []staffLevel
+	Years     []choice // school years that staff may verify
+	All       []choice // levels
+	Form      *form.Form
+	Can       bool
+	ID        uuid.UUID
 }
 
 // staffChild shows a child. Medical values are not here: the office sees only whether a sheet is up to date.
@@ -344,19 +350,17 @@ func (s *server) staffChild(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := &staffChildPage{staffPage: base}
 	id := pathID(r)
+	p := &staffChildPage{staffPage: base, ID: id, Can: s.can(r, mayDecide)}
 	if now, err := household.Survivor(r.Context(), s.DB, id); err != nil || now != id {
 		if err != nil {
 			return err
 		}
 		return seeOther(w, r, "/gestion/enfants/"+now.String()) // merged into another
 	}
-	if err := s.readChild(r.Context(), p.L, id, p); err != nil {
+	if err := s.fillChild(r, p, form.New().SetDate("seen_on", s.today())); err != nil {
 		return err
 	}
-	p.Title = p.FirstName + " " + p.LastName
-	p.Back = &page.Link{URL: "/gestion/recherche", Text: p.L.T("staff.search.title")}
 	return s.render(w, r, http.StatusOK, "staff/child", p)
 }
 

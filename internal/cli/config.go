@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net"
 	"net/mail"
+	"net/netip"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 )
 
@@ -33,6 +35,9 @@ type Config struct {
 	BancontactProfile    string
 	BancontactSigningKey string
 	SealKeyset           string
+
+	TrustedProxies string // see proxies
+	RushSlots      string // see rushSlots
 }
 
 // setting is one variable of the environment.
@@ -62,6 +67,8 @@ func (c *Config) settings() []setting {
 		{"BANCONTACT_PRO_PROFILE", "id of that product profile, which signed callbacks must name", "", &c.BancontactProfile, nil},
 		{"BANCONTACT_PRO_URL", "another address of its API, for tests and preprod", "", &c.BancontactURL, checkURL("http", "https")},
 		{"BANCONTACT_PRO_SIGNING_KEY", "P-256 private key in PEM that signs refunds; without it: refunds by transfer", "", &c.BancontactSigningKey, nil},
+		{"TRUSTED_PROXIES", "networks of your reverse proxies, 10.0.0.0/8,::1: only they say by X-Forwarded-For who the client is", "", &c.TrustedProxies, checkProxies},
+		{"RUSH_SLOTS", "heavy requests that one process does at once in the rush of an opening", "8", &c.RushSlots, checkSlots},
 		{"SEAL_KEYSET", "keys of sealed fields, JSON or base64; the home's own without DATABASE_URL", "", &c.SealKeyset, nil},
 	}
 }
@@ -145,6 +152,49 @@ func read(lookup func(string) (string, bool), name string) (string, error) {
 // outside reports whether anything of the world outside is configured.
 func (c Config) outside() bool {
 	return c.DatabaseURL != "" || c.OdooURL != "" || c.SMTPURL != "" || c.MollieAPIKey != "" || c.BancontactKey != ""
+}
+
+// proxies are the networks of TRUSTED_PROXIES.
+func (c Config) proxies() []netip.Prefix {
+	list, _ := parseProxies(c.TrustedProxies) // checked when it was read
+	return list
+}
+
+func parseProxies(s string) ([]netip.Prefix, error) {
+	var list []netip.Prefix
+	for _, part := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' }) {
+		p, err := netip.ParsePrefix(part)
+		if err != nil {
+			a, addrErr := netip.ParseAddr(part)
+			if addrErr != nil {
+				return nil, fmt.Errorf("must be networks such as 10.0.0.0/8, parted by commas, not %q", part)
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		list = append(list, p.Masked())
+	}
+	return list, nil
+}
+
+func checkProxies(s string) error {
+	_, err := parseProxies(s)
+	return err
+}
+
+// mostSlots bounds RUSH_SLOTS: more than the connections of any database that one process should hold.
+const mostSlots = 500
+
+// rushSlots is RUSH_SLOTS as a number.
+func (c Config) rushSlots() int {
+	n, _ := strconv.Atoi(c.RushSlots) // checked when it was read
+	return n
+}
+
+func checkSlots(s string) error {
+	if n, err := strconv.Atoi(s); err != nil || n < 1 || n > mostSlots {
+		return fmt.Errorf("must be a number from 1 to %d, not %q", mostSlots, s)
+	}
+	return nil
 }
 
 func checkURL(schemes ...string) func(string) error {

@@ -61,6 +61,7 @@ func (a *app) serve(r *run, l, metrics net.Listener) error {
 	c := portal.Config{
 		DB: a.db, Account: a.account, Household: a.household, Medical: a.medical, Camp: a.camp, Transport: a.transport,
 		Enrol: a.enrol, Ledger: a.ledger, Jobs: a.jobs, PublicURL: a.config.PublicURL, Demo: demo, Now: a.now, Log: a.log, Box: a.box,
+		Slots: a.config.rushSlots(), Proxies: a.config.proxies(),
 		Ready:      func(ctx context.Context) error { return db.CheckSchema(ctx, a.db) },
 		Observe:    m.observe,
 		InvoicePDF: a.invoicePDF,

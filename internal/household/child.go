@@ -241,22 +241,25 @@ func (s *Store) declareLevel(ctx context.Context, tx db.Tx, childID uuid.UUID, f
 	return nil
 }
 
-// VerifyLevel records a level that staff have seen on a document, for a school year.
-func (s *Store) VerifyLevel(ctx context.Context, actor audit.Actor, childID uuid.UUID, schoolYear int, level string) error {
-	if civil.LevelIndex(level) < 0 {
-		return problem.Invalid("household.level_unknown")
+// VerifyLevel records a level that staff have seen on a document, for a school year: which document, and when. It
+// returns Invalid with every faulty input.
+func (s *Store) VerifyLevel(ctx context.Context, actor audit.Actor, childID uuid.UUID, v LevelProof) error {
+	if err := v.validate(s.today()); err != nil {
+		return err
 	}
 	return s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		tag, err := tx.Exec(ctx, `
-			INSERT INTO child_level (child_id, school_year, level, source, recorded_at)
-			SELECT id, @year, @level, 'verified', @now
+			INSERT INTO child_level (child_id, school_year, level, source, recorded_at, proof, seen_on)
+			SELECT id, @year, @level, 'verified', @now, @proof, @seen_on
 			FROM child
 			WHERE id = @child_id
 			ON CONFLICT (child_id, school_year) DO UPDATE
 			SET level = excluded.level,
 			    source = excluded.source,
-			    recorded_at = excluded.recorded_at`,
-			pgx.NamedArgs{"child_id": childID, "year": schoolYear, "level": level, "now": s.Now()})
+			    recorded_at = excluded.recorded_at,
+			    proof = excluded.proof,
+			    seen_on = excluded.seen_on`,
+			pgx.NamedArgs{"child_id": childID, "year": v.SchoolYear, "level": v.Level, "now": s.Now(), "proof": v.Document, "seen_on": v.SeenOn})
 		if err != nil {
 			return fmt.Errorf("recording the level of child %s: %w", childID, err)
 		}
@@ -264,7 +267,7 @@ func (s *Store) VerifyLevel(ctx context.Context, actor audit.Actor, childID uuid
 			return problem.NotFound("household.child_not_found")
 		}
 		return audit.Record(ctx, tx, actor, "child.level_verified", "child", childID.String(),
-			map[string]any{"year": schoolYear, "level": level})
+			map[string]any{"year": v.SchoolYear, "level": v.Level, "seen_on": v.SeenOn.String()})
 	})
 }
 

@@ -142,7 +142,7 @@ func TestUpdateChild(t *testing.T) {
 	}
 
 	// What staff have verified stays, and nothing else of the form is saved beside it.
-	if err := s.VerifyLevel(t.Context(), command, c.ID, 2025, "P5"); err != nil {
+	if err := s.VerifyLevel(t.Context(), command, c.ID, seen("P5")); err != nil {
 		t.Fatal(err)
 	}
 	f.FirstName = "Lea"
@@ -150,8 +150,10 @@ func TestUpdateChild(t *testing.T) {
 	if got, err = s.Child(t.Context(), g.ID, c.ID); err != nil || got.FirstName != "Léa" || got.Level != "P5" || got.LevelSource != household.LevelVerified {
 		t.Errorf("got %+v and %v, want Léa, P5 verified", got, err)
 	}
-	wantProblem(t, s.VerifyLevel(t.Context(), command, c.ID, 2025, "P7"), problem.KindInvalid, "household.level_unknown")
-	wantProblem(t, s.VerifyLevel(t.Context(), command, uuid.New(), 2025, "P5"), problem.KindNotFound, "household.child_not_found")
+	wantFields(t, s.VerifyLevel(t.Context(), command, c.ID, seen("P7")), "level=household.level_unknown")
+	wantFields(t, s.VerifyLevel(t.Context(), command, c.ID, household.LevelProof{SchoolYear: 2020, Level: "P5", SeenOn: civil.NewDate(2026, 5, 12)}),
+		"school_year=household.school_year_far", "document=household.required", "seen_on=household.seen_later")
+	wantProblem(t, s.VerifyLevel(t.Context(), command, uuid.New(), seen("P5")), problem.KindNotFound, "household.child_not_found")
 
 	// The rights come before the form: its faults tell nothing to a stranger.
 	stranger := b.guardian(t, s, "bert@example.be")
@@ -201,4 +203,9 @@ func TestLevelIn(t *testing.T) {
 	if diff := cmp.Diff(map[uuid.UUID]string{lea.ID: "P5", tom.ID: "M2"}, levels); diff != "" {
 		t.Errorf("levels (-want +got):\n%s", diff)
 	}
+}
+
+// seen is a level of the school year 2025-2026 on a document of the day before the tests.
+func seen(level string) household.LevelProof {
+	return household.LevelProof{SchoolYear: 2025, Level: level, Document: "bulletin", SeenOn: civil.NewDate(2026, 5, 10)}
 }

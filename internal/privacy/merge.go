@@ -137,14 +137,16 @@ func (s *Store) mergeChildren(ctx context.Context, tx db.Tx, survivor, other uui
 			  AND mine.lifted_on IS NULL
 		  ))`,
 		`
-		INSERT INTO child_level AS mine (child_id, school_year, level, source, recorded_at)
-		SELECT @survivor, school_year, level, source, recorded_at
+		INSERT INTO child_level AS mine (child_id, school_year, level, source, recorded_at, proof, seen_on)
+		SELECT @survivor, school_year, level, source, recorded_at, proof, seen_on
 		FROM child_level
 		WHERE child_id = @other
 		ON CONFLICT (child_id, school_year) DO UPDATE
 		SET level = excluded.level,
 		    source = excluded.source,
-		    recorded_at = excluded.recorded_at
+		    recorded_at = excluded.recorded_at,
+		    proof = excluded.proof,
+		    seen_on = excluded.seen_on
 		WHERE mine.source = 'declared'
 		  AND excluded.source = 'verified'`,
 		`

@@ -145,7 +145,7 @@ func TestMergeChildren(t *testing.T) {
 	moved := b.register(t, gone.ID, easter, bert.ID, "awaiting_payment")
 	ended := b.register(t, gone.ID, summer, bert.ID, "withdrawn") // an exit does not stand in the way
 	b.exec(t, `INSERT INTO child_level (child_id, school_year, level, source) VALUES ($1, 2025, 'P5', 'declared'), ($2, 2025, 'P4', 'verified'), ($2, 2024, 'P3', 'declared')`, kept.ID, gone.ID)
-	if err := b.families.VerifyLevel(t.Context(), staff, gone.ID, 2025, "P4"); err != nil {
+	if err := b.families.VerifyLevel(t.Context(), staff, gone.ID, household.LevelProof{SchoolYear: 2025, Level: "P4", Document: "bulletin", SeenOn: b.today()}); err != nil {
 		t.Fatal(err)
 	}
 	// A former partner of Bert must not see the child; the merge must not change that.
