@@ -98,9 +98,13 @@ func (s *server) registrationCard(l *locale.Locale, r myRegistration) registrati
 		}
 		t := timelineStep{Text: l.T("portal.timeline." + string(e.State)), By: l.T("portal.by." + e.Actor), At: l.DateTime(e.At), Reason: e.Reason}
 		if e.From != nil && *e.From == e.State {
-			t.Text = l.T("portal.timeline.bus_changed")
-			if e.Topic == "bus_refused" {
+			switch e.Topic {
+			case "bus_refused":
 				t.Text = l.T("timeline.bus_refused")
+			case "sessions_cancelled":
+				t.Text = l.T("timeline.sessions_cancelled")
+			default:
+				t.Text = l.T("portal.timeline.bus_changed")
 			}
 		} else if e.State == enrol.AwaitingPayment || e.Actor == "program" && !e.State.Info().Exit && e.State != enrol.Validated {
 			t.By = "" // goes without saying

@@ -57,7 +57,7 @@ type step struct {
 	At             time.Time
 	Actor          string // you, family, service or program
 	Reason         string
-	Topic          string // "bus_refused", or "" for a change of state or of stops
+	Topic          string // "bus_refused", "sessions_cancelled", or "" for a change of state or of stops
 }
 
 // myRegistrations returns the registrations of the children whom a guardian may see, or one of them; those that the

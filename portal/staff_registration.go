@@ -119,7 +119,7 @@ type staffEvent struct {
 	ActorID   string
 	ActorName string // of an account, else ""
 	Reason    string
-	Topic     string // "bus_refused", or "" for a change of state or of stops
+	Topic     string // "bus_refused", "sessions_cancelled", or "" for a change of state or of stops
 }
 
 // BusChanged reports whether the line tells of other stops: it leads from a state to itself.
@@ -129,6 +129,9 @@ func (e staffEvent) BusChanged() bool {
 
 // BusRefused reports whether the line tells that the stops stay, though others were asked for.
 func (e staffEvent) BusRefused() bool { return e.Topic == "bus_refused" }
+
+// SessionsCancelled reports whether the line tells that the commune cancelled sessions of the camp.
+func (e staffEvent) SessionsCancelled() bool { return e.Topic == "sessions_cancelled" }
 
 // staffRegistration shows one registration.
 func (s *server) staffRegistration(w http.ResponseWriter, r *http.Request) error {

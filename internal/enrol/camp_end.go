@@ -177,8 +177,14 @@ func (s *Store) CancelSessions(ctx context.Context, accountID, campID, batch uui
 	return n, err
 }
 
-// credit lowers the price of a registration by what cancelled sessions are worth.
+// topicSessionsCancelled marks a line of the history that tells of sessions that the commune cancelled.
+const topicSessionsCancelled = "sessions_cancelled"
+
+// credit tells a family of cancelled sessions, and lowers the price by what they are worth. It reports whether it did.
 func (s *Store) credit(ctx context.Context, tx db.Tx, r *Registration, sessions, planned int, batch uuid.UUID, reason string, actor audit.Actor) (bool, error) {
+	if err := s.noteAbout(ctx, tx, r, &r.State, actor, reason, topicSessionsCancelled); err != nil {
+		return false, err
+	}
 	less := worth(r.PriceCents, sessions, planned)
 	if less <= 0 {
 		return false, nil
@@ -196,10 +202,6 @@ func (s *Store) credit(ctx context.Context, tx db.Tx, r *Registration, sessions,
 		pgx.NamedArgs{"id": r.ID, "price": r.PriceCents, "detail": frozen, "now": s.Now()})
 	if err != nil {
 		return false, fmt.Errorf("crediting registration %s: %w", r.ID, err)
-	}
-	// A line from a state to itself: the family is told, and the history still ends where the registration stands.
-	if err := s.note(ctx, tx, r, &r.State, actor, reason); err != nil {
-		return false, err
 	}
 	a, err := s.accounts(ctx, tx, r.ID)
 	if err != nil || a.total().Price == 0 {

@@ -14,6 +14,7 @@ import (
 	"ribambelle/internal/civil"
 	"ribambelle/internal/db"
 	"ribambelle/internal/household"
+	"ribambelle/internal/job"
 	"ribambelle/internal/ledger"
 	"ribambelle/internal/problem"
 )
@@ -127,8 +128,14 @@ func (s *Store) AddShare(ctx context.Context, accountID, id uuid.UUID, f PartFor
 		if err := s.Households.Right(ctx, tx, f.PayerID, r.ChildID, household.RightPay, s.today()); err != nil {
 			return err
 		}
-		_, err := s.takePart(ctx, tx, f.due(r, ledger.DueFamily))
-		return err
+		d, err := s.takePart(ctx, tx, f.due(r, ledger.DueFamily))
+		if err != nil || r.undecided() || r.State == Submitted {
+			return err // asked with everybody else, once it is decided
+		}
+		if _, err := s.Jobs.InsertTx(ctx, tx, job.PaymentAsked{DueID: d.ID.String(), At: s.Now()}, nil); err != nil {
+			return fmt.Errorf("asking for due %s: %w", d.ID, err)
+		}
+		return nil
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"ribambelle/internal/audit"
 	"ribambelle/internal/db"
@@ -127,7 +128,7 @@ func guardianName(ctx context.Context, q db.Querier, id uuid.UUID) (name string,
 		SELECT btrim(first_name || ' ' || last_name)
 		FROM guardian
 		WHERE id = @id`,
-		map[string]any{"id": id}).Scan(&name)
+		pgx.NamedArgs{"id": id}).Scan(&name)
 	if err != nil {
 		return "", fmt.Errorf("reading guardian %s: %w", id, err)
 	}

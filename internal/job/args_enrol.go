@@ -18,6 +18,12 @@ type ConsentAsked struct {
 	GuardianID     string `json:"guardian_id"`
 }
 
+// PaymentAsked asks somebody for a part of a price that was given to it after the family was asked.
+type PaymentAsked struct {
+	DueID string    `json:"due_id"`
+	At    time.Time `json:"at"`
+}
+
 // CancelAsked tells the payer that somebody else asked to cancel what it pays; At tells one request from another.
 type CancelAsked struct {
 	RegistrationID string    `json:"registration_id"`
@@ -41,6 +47,7 @@ type PushSoon struct{}
 // Kind names the job in the queue's table; it never changes.
 func (RegistrationChanged) Kind() string { return "registration_changed" }
 func (ConsentAsked) Kind() string        { return "consent_asked" }      //nolint:revive // see RegistrationChanged
+func (PaymentAsked) Kind() string        { return "payment_asked" }      //nolint:revive // see RegistrationChanged
 func (CancelAsked) Kind() string         { return "cancel_asked" }       //nolint:revive // see RegistrationChanged
 func (InvoiceIssued) Kind() string       { return "invoice_issued" }     //nolint:revive // see RegistrationChanged
 func (AttestationIssued) Kind() string   { return "attestation_issued" } //nolint:revive // see RegistrationChanged

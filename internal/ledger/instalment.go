@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -63,4 +64,19 @@ func Fit(plan []Instalment, total civil.Cents) []Instalment {
 		}
 	}
 	return fit
+}
+
+// Left returns what of an owed amount is to be paid on days after a day: what was paid covers the earlier parts first.
+func Left(plan []Instalment, owed civil.Cents, after civil.Date) []Instalment {
+	var left []Instalment
+	for _, v := range slices.Backward(plan) {
+		if !v.DueOn.After(after) || owed <= 0 {
+			break
+		}
+		v.Cents = min(v.Cents, owed)
+		owed -= v.Cents
+		left = append(left, v)
+	}
+	slices.Reverse(left)
+	return left
 }

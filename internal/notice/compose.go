@@ -85,6 +85,10 @@ func (s *Store) write(ctx context.Context, tx db.Tx, m message) (person, letter,
 		l, err = s.consentLetter(ctx, tx, m, p, loc)
 	case m.Template == templateCancelAsked:
 		l, err = s.cancelLetter(ctx, tx, m, p, loc)
+	case m.Template == templatePaymentAsked:
+		l, err = s.askedLetter(ctx, tx, m, p, loc)
+	case strings.HasPrefix(m.Template, templateRefund):
+		l, err = s.refundLetter(ctx, tx, m, p, loc)
 	case m.Template == templateInvoice:
 		l, err = s.invoiceLetter(ctx, tx, m, p, loc)
 	case m.Template == templateCredit:

@@ -44,13 +44,20 @@ const campFirst = `
 	  AND NOT c.archived
 	GROUP BY c.id`
 
-// owed is what a payer still owes for a registration r, in cents; NULL without a charge.
-const owed = `(
+// owedBy is what is to be paid of a due d by a day, in cents: what is owed less the instalments of later days; NULL
+// without a charge.
+func owedBy(day string) string {
+	return `(
 	SELECT sum(CASE WHEN l.kind IN ('charge', 'fee', 'refund') THEN l.cents ELSE -l.cents END)
 	FROM ledger_line AS l
-	WHERE l.registration_id = r.id
-	  AND l.payer_id = r.payer_id
+	WHERE l.due_id = d.id
+) - (
+	SELECT coalesce(sum(x.cents), 0)
+	FROM instalment AS x
+	WHERE x.due_id = d.id
+	  AND x.due_on > ` + day + `
 )`
+}
 
 // today is the day of @at in Brussels.
 const today = `(@at::timestamptz AT TIME ZONE 'Europe/Brussels')::date`
@@ -62,7 +69,9 @@ const today = `(@at::timestamptz AT TIME ZONE 'Europe/Brussels')::date`
 //
 // A child is reminded of its sheet once for all its camps, for the earliest that the sheet does not count for; its
 // registrations that hold a place are looked at (@holding), since a family on the waiting list has nothing to prepare.
-// Someone who was asked to pay is not reminded on the same day.
+// Everybody who pays a part is reminded of the own part. Someone who was asked to pay, or whose place was confirmed, is
+// not reminded on the same day. Of a confirmed registration the next instalment counts, the day before its own day the
+// last.
 var dueSQL = `
 	WITH rule AS (
 		SELECT code, trigger, first_days, every_days, at_most
@@ -95,15 +104,31 @@ var dueSQL = `
 		WHERE rule.trigger = 'camp_soon'
 		  AND r.state = 'confirmed'
 	), payment AS (
-		SELECT rule.code, r.id::text AS subject_id, r.payer_id AS guardian_id, r.id AS registration_id, r.child_id, r.camp_id, c.name AS camp_name,
+		SELECT rule.code, r.id::text AS subject_id, d.payer_id AS guardian_id, r.id AS registration_id, r.child_id, r.camp_id, c.name AS camp_name,
 		  (r.due_at AT TIME ZONE 'Europe/Brussels')::date AS last_day, (r.state_since AT TIME ZONE 'Europe/Brussels')::date AS since
 		FROM rule
 		CROSS JOIN registration AS r
+		JOIN due AS d ON d.registration_id = r.id
 		JOIN camp AS c ON c.id = r.camp_id
 		WHERE rule.trigger = 'payment_due'
 		  AND r.state = 'awaiting_payment'
 		  AND r.due_at > @at
-		  AND ` + owed + ` > 0
+		  AND d.kind = 'family'
+		  AND ` + owedBy(today) + ` > 0
+	), instalment_due AS (
+		SELECT DISTINCT ON (rule.code, d.id)
+		  rule.code, r.id::text AS subject_id, d.payer_id AS guardian_id, r.id AS registration_id, r.child_id, r.camp_id, c.name AS camp_name,
+		  i.due_on AS last_day, (r.state_since AT TIME ZONE 'Europe/Brussels')::date AS since
+		FROM rule
+		JOIN instalment AS i ON i.due_on > ` + today + ` AND i.due_on - rule.first_days <= ` + today + `
+		JOIN due AS d ON d.id = i.due_id
+		JOIN registration AS r ON r.id = d.registration_id
+		JOIN camp AS c ON c.id = r.camp_id
+		WHERE rule.trigger = 'payment_due'
+		  AND r.state = 'confirmed'
+		  AND d.kind = 'family'
+		  AND ` + owedBy("i.due_on") + ` > 0
+		ORDER BY rule.code, d.id, i.due_on
 	), step AS (
 		SELECT w.*, rule.trigger,
 		  w.last_day - rule.first_days + rule.every_days * LEAST(
@@ -117,6 +142,8 @@ var dueSQL = `
 			SELECT * FROM soon
 			UNION ALL
 			SELECT * FROM payment
+			UNION ALL
+			SELECT * FROM instalment_due
 		) AS w
 		JOIN rule ON rule.code = w.code
 		WHERE w.last_day - rule.first_days <= ` + today + `

@@ -25,6 +25,9 @@ const (
 	templateRegistration = "registration_"
 	templateBus          = templateRegistration + "bus_changed"
 	templateBusRefused   = templateRegistration + "bus_refused"
+	templateSessions     = templateRegistration + "sessions_cancelled"
+	templatePaymentAsked = "payment_asked"
+	templateRefund       = "refund_" // and the state of the refund
 	templateInvoice      = "invoice"
 	templateCredit       = "credit_note"
 	templateAttestation  = "attestation"
@@ -118,15 +121,22 @@ func (s *Store) registrationChanged(ctx context.Context, eventID int64) error {
 		if e.busRefused() {
 			return s.busRefused(ctx, tx, eventID, e)
 		}
+		if e.sessionsCancelled() {
+			return s.sessionsCancelled(ctx, tx, eventID, e)
+		}
 		if e.Outdated || !slices.Contains(told, e.ToState) && !e.busChanged() {
 			return nil
 		}
-		recipients := []string{toGuardian(e.RegistrantID)}
-		if e.PayerID != e.RegistrantID {
-			recipients = append(recipients, toGuardian(e.PayerID))
+		near, err := s.near(ctx, tx, e)
+		if err != nil {
+			return err
+		}
+		var recipients []string
+		for _, id := range near {
+			recipients = append(recipients, toGuardian(id))
 		}
 		if e.busChanged() || e.ToState == enrol.Confirmed || e.ToState.Info().Exit {
-			others, err := s.listeners(ctx, tx, e.ChildID, e.RegistrantID, e.PayerID)
+			others, err := s.listeners(ctx, tx, e.ChildID, near...)
 			if err != nil {
 				return err
 			}
@@ -142,6 +152,21 @@ func (s *Store) registrationChanged(ctx context.Context, eventID int64) error {
 		}
 		return s.put(ctx, tx, template, fmt.Sprint(eventID), e.At, at, recipients...)
 	})
+}
+
+// near returns who registered and who pays, all of it or a part.
+func (s *Store) near(ctx context.Context, tx db.Tx, e event) ([]uuid.UUID, error) {
+	payers, err := payersOf(ctx, tx, e.RegistrationID)
+	if err != nil {
+		return nil, err
+	}
+	near := []uuid.UUID{e.RegistrantID}
+	for _, id := range append([]uuid.UUID{e.PayerID}, payers...) {
+		if !slices.Contains(near, id) {
+			near = append(near, id)
+		}
+	}
+	return near, nil
 }
 
 // busRefused keeps the messages of a refused wish for other stops: to who asked last, who registered and who pays.

@@ -70,6 +70,12 @@ func (s *Store) Register(workers *river.Workers) {
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[job.CancelAsked]) error {
 		return s.cancelAsked(ctx, j.Args)
 	}))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[job.PaymentAsked]) error {
+		return s.paymentAsked(ctx, j.Args)
+	}))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[job.RefundChanged]) error {
+		return s.refundChanged(ctx, j.Args)
+	}))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[job.ClaimMail]) error {
 		return s.claimMail(ctx, j.Args)
 	}))

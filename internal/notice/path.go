@@ -28,6 +28,9 @@ func pathRegistration(id uuid.UUID) string { return "/mon-espace/inscriptions/" 
 // pathPay is the page on which a registration is paid.
 func pathPay(id uuid.UUID) string { return pathRegistration(id) + "/paiement" }
 
+// pathRefund is the page on which a payer chooses between money and another camp.
+func pathRefund(id uuid.UUID) string { return "/mon-espace/remboursements/" + id.String() }
+
 // pathInvoice is the page of an invoice, which says what the PDF says.
 func pathInvoice(id uuid.UUID) string { return "/mon-espace/factures/" + id.String() }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,11 +15,8 @@ import (
 	"ribambelle/internal/db"
 	"ribambelle/internal/enrol"
 	"ribambelle/internal/household"
-	"ribambelle/internal/ledger"
 	"ribambelle/internal/locale"
 	"ribambelle/internal/mail"
-	"ribambelle/internal/pay/transfer"
-	"ribambelle/internal/problem"
 )
 
 // event is one line of a registration's history.
@@ -35,7 +31,7 @@ type event struct {
 	ActorKind      string
 	ActorID        string
 	Reason         string
-	Topic          string // "bus_refused", or "" for a change of state or of stops
+	Topic          string // "bus_refused", "sessions_cancelled", or "" for a change of state or of stops
 	Outdated       bool   // a newer line follows that says more: for a change of bus any, else one that changes the state
 }
 
@@ -44,6 +40,9 @@ func (e event) busChanged() bool { return e.FromState == e.ToState && e.Topic ==
 
 // busRefused reports whether the line tells that the stops stay, though others were asked for.
 func (e event) busRefused() bool { return e.Topic == "bus_refused" }
+
+// sessionsCancelled reports whether the line tells that the commune cancelled sessions of the camp.
+func (e event) sessionsCancelled() bool { return e.Topic == "sessions_cancelled" }
 
 func readEvent(ctx context.Context, q db.Querier, id int64) (event, error) {
 	rows, err := q.Query(ctx, `
@@ -92,6 +91,7 @@ type place struct {
 
 	First, Last civil.Date
 	sessions    []camp.Session // that take place
+	cancelled   []camp.Session
 }
 
 func readPlace(ctx context.Context, q db.Querier, id uuid.UUID) (place, error) {
@@ -123,9 +123,11 @@ func readPlace(ctx context.Context, q db.Querier, id uuid.UUID) (place, error) {
 		return p, err
 	}
 	for _, s := range sessions {
-		if s.State != "cancelled" {
-			p.sessions = append(p.sessions, s)
+		if s.State == "cancelled" {
+			p.cancelled = append(p.cancelled, s)
+			continue
 		}
+		p.sessions = append(p.sessions, s)
 	}
 	if n := len(p.sessions); n > 0 {
 		p.First, p.Last = p.sessions[0].Day, p.sessions[n-1].Day
@@ -213,7 +215,11 @@ func (s *Store) registrationLetter(ctx context.Context, tx db.Tx, m message, to 
 	if err != nil {
 		return letter{}, err
 	}
-	payer, own := to.GuardianID == p.PayerID, to.GuardianID == p.PayerID || to.GuardianID == p.RegistrantID
+	payer, err := paysFor(ctx, tx, p, to.GuardianID)
+	if err != nil {
+		return letter{}, err
+	}
+	own := payer || to.GuardianID == p.RegistrantID
 	right := household.RightMessages
 	if own || e.busRefused() { // who asked is told too
 		right = household.RightSee
@@ -228,6 +234,8 @@ func (s *Store) registrationLetter(ctx context.Context, tx db.Tx, m message, to 
 		l.facts = append(l.facts, p.stops(loc)...)
 		l.facts = append(l.facts, mail.Fact{Label: loc.T("notice.fact.reason"), Value: e.Reason})
 		return l, nil
+	case e.sessionsCancelled():
+		return s.sessionsLetter(l, p, e, payer, loc), nil
 	case e.busChanged():
 		l.args[3] = loc.Day(p.First) // from which day
 		l.facts = append(l.facts, p.practical(loc)...)
@@ -236,11 +244,15 @@ func (s *Store) registrationLetter(ctx context.Context, tx db.Tx, m message, to 
 		}
 		return l, nil
 	case e.ToState == enrol.AwaitingPayment && payer:
-		l.button = pathPay(p.ID)
-		bill, err := s.bill(ctx, tx, p, to.GuardianID, loc)
+		bill, err := s.billNow(ctx, tx, p, to.GuardianID, loc)
+		if errors.Is(err, errNoPart) {
+			l.key += ".told"
+			return l, nil
+		}
 		if err != nil {
 			return l, err
 		}
+		l.button = pathPay(p.ID)
 		l.facts = append(l.facts, bill...)
 		l.after = []string{loc.T("notice.registration_awaiting_payment.after")}
 	case e.ToState == enrol.AwaitingPayment:
@@ -317,68 +329,4 @@ func (s *Store) notBlocked(ctx context.Context, tx db.Tx, guardianID, registrati
 		return errDrop
 	}
 	return nil
-}
-
-// bill says how much a payer owes, until when, and how to transfer it.
-func (s *Store) bill(ctx context.Context, tx db.Tx, p place, payer uuid.UUID, loc *locale.Locale) ([]mail.Fact, error) {
-	d, err := ledger.DueFor(ctx, tx, p.ID, payer)
-	if problem.Is(err, problem.KindNotFound) {
-		return nil, errDrop
-	}
-	if err != nil {
-		return nil, err
-	}
-	b, err := ledger.BalanceOf(ctx, tx, d.ID, civil.DateOf(s.Now(), civil.Brussels))
-	if err != nil {
-		return nil, err
-	}
-	if b.OwedNow() <= 0 || p.DueAt == nil || !s.Now().Before(*p.DueAt) {
-		return nil, errDrop
-	}
-	settings, err := camp.AllSettings(ctx, tx)
-	if err != nil {
-		return nil, err
-	}
-	facts := []mail.Fact{
-		{Label: loc.T("notice.fact.amount"), Value: loc.Euros(b.OwedNow())},
-		{Label: loc.T("notice.fact.deadline"), Value: loc.Deadline(*p.DueAt)},
-	}
-	communication, err := transfer.Parse(d.Communication)
-	if err != nil {
-		return nil, fmt.Errorf("reading the communication of due %s: %w", d.ID, err)
-	}
-	if iban := settings["commune.iban"]; iban != "" {
-		facts = append(facts,
-			mail.Fact{Label: loc.T("notice.fact.iban"), Value: grouped(iban)},
-			mail.Fact{Label: loc.T("notice.fact.beneficiary"), Value: settings["commune.name"]})
-	}
-	return append(facts, mail.Fact{Label: loc.T("notice.fact.communication"), Value: communication.String()}), nil
-}
-
-// afterExit tells a payer what becomes of money that is here.
-func (s *Store) afterExit(ctx context.Context, tx db.Tx, p place, payer uuid.UUID, loc *locale.Locale) ([]string, error) {
-	d, err := ledger.DueFor(ctx, tx, p.ID, payer)
-	if problem.Is(err, problem.KindNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	b, err := ledger.BalanceOf(ctx, tx, d.ID, civil.DateOf(s.Now(), civil.Brussels))
-	if err != nil || b.Owed() >= 0 {
-		return nil, err
-	}
-	return []string{loc.T("notice.exit.paid", loc.Euros(-b.Owed()))}, nil
-}
-
-// grouped writes an account number by four: BE15 0910 0000 0130.
-func grouped(iban string) string {
-	var b strings.Builder
-	for i, r := range strings.ReplaceAll(iban, " ", "") {
-		if i > 0 && i%4 == 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }

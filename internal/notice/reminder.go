@@ -136,18 +136,25 @@ func (s *Store) paymentLetter(ctx context.Context, tx db.Tx, m message, to perso
 	if err != nil {
 		return letter{}, err
 	}
-	if p.State != enrol.AwaitingPayment || to.GuardianID != p.PayerID {
-		return letter{}, errDrop
-	}
 	if err := s.mayHear(ctx, tx, to.GuardianID, p.ChildID, household.RightSee); err != nil {
 		return letter{}, err
 	}
-	bill, err := s.bill(ctx, tx, p, to.GuardianID, loc)
-	if err != nil {
-		return letter{}, err
+	l := letter{key: m.Template, args: p.args(loc), facts: p.facts(loc), button: pathPay(p.ID), after: []string{loc.T("notice.payment_due.after")}}
+	var bill []mail.Fact
+	switch p.State {
+	case enrol.AwaitingPayment:
+		bill, err = s.billNow(ctx, tx, p, to.GuardianID, loc)
+	case enrol.Confirmed:
+		var on civil.Date
+		if on, err = s.instalmentOn(ctx, tx, p.ID, to.GuardianID, s.Now()); err != nil {
+			return letter{}, err
+		}
+		l.key += ".later"
+		l.args[3] = loc.Day(on)
+		bill, err = s.bill(ctx, tx, p, to.GuardianID, on, loc.Day(on), loc)
+	default:
+		err = errDrop
 	}
-	return letter{
-		key: m.Template, args: p.args(loc), facts: append(p.facts(loc), bill...), button: pathPay(p.ID),
-		after: []string{loc.T("notice.payment_due.after")},
-	}, nil
+	l.facts = append(l.facts, bill...)
+	return l, err
 }

@@ -1,6 +1,7 @@
 package notice
 
 import (
+	"encoding/json"
 	"log/slog"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"ribambelle/internal/enrol"
 	"ribambelle/internal/enrol/enroltest"
 	"ribambelle/internal/household"
+	"ribambelle/internal/job"
 	"ribambelle/internal/ledger"
 	"ribambelle/internal/mail"
 	"ribambelle/internal/mail/maildrop"
@@ -78,37 +80,59 @@ func (b *bundle) until(day civil.Date, hour int) {
 	b.Pass(day.At(hour*60, civil.Brussels).Sub(b.now()))
 }
 
-// tell runs the jobs that changes of registrations have enqueued, as a worker would.
+// tell runs the jobs that changes of registrations, payers and refunds have enqueued, as a worker would.
 func (b *bundle) tell(t *testing.T) {
 	t.Helper()
 	rows, err := b.World.DB.Query(t.Context(), `
 		UPDATE river_job
 		SET state = 'completed', finalized_at = now()
-		WHERE kind IN ('registration_changed', 'invoice_issued')
+		WHERE kind IN ('registration_changed', 'invoice_issued', 'refund_changed', 'payment_asked')
 		  AND state = 'available'
-		RETURNING kind, coalesce(args ->> 'event_id', args ->> 'invoice_id')`)
+		RETURNING kind, args`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	type one struct{ Kind, ID string }
+	type one struct {
+		Kind string
+		Args []byte
+	}
 	jobs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[one])
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, j := range jobs {
-		if j.Kind == "invoice_issued" {
-			err = b.invoiceIssued(t.Context(), uuid.MustParse(j.ID))
-		} else {
-			var id int64
-			if err := b.World.DB.QueryRow(t.Context(), `SELECT $1::text::bigint`, j.ID).Scan(&id); err != nil {
-				t.Fatal(err)
-			}
-			err = b.registrationChanged(t.Context(), id)
-		}
-		if err != nil {
+		if err := b.run(t, j.Kind, j.Args); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// run does one job.
+func (b *bundle) run(t *testing.T, kind string, args []byte) error {
+	t.Helper()
+	read := func(into any) {
+		t.Helper()
+		if err := json.Unmarshal(args, into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	switch kind {
+	case "invoice_issued":
+		var a job.InvoiceIssued
+		read(&a)
+		return b.invoiceIssued(t.Context(), uuid.MustParse(a.InvoiceID))
+	case "refund_changed":
+		var a job.RefundChanged
+		read(&a)
+		return b.refundChanged(t.Context(), a)
+	case "payment_asked":
+		var a job.PaymentAsked
+		read(&a)
+		return b.paymentAsked(t.Context(), a)
+	}
+	var a job.RegistrationChanged
+	read(&a)
+	return b.registrationChanged(t.Context(), a.EventID)
 }
 
 // unsent returns the messages that wait.
