@@ -32,6 +32,7 @@ var Schedule = []Entry{
 	{"expire_due", "@every 1m", func(time.Time) river.JobArgs { return job.ExpireDue{} }},
 	{"reminders_due", "@every 15m", func(slot time.Time) river.JobArgs { return job.RemindersDue{At: slot} }},
 	{"account_sweep", "CRON_TZ=Europe/Brussels 30 3 * * *", func(time.Time) river.JobArgs { return job.AccountSweep{} }},
+	{"dunning_due", "CRON_TZ=Europe/Brussels 30 9 * * *", func(slot time.Time) river.JobArgs { return job.DunningDue{At: slot} }},
 	{"household_sweep", "CRON_TZ=Europe/Brussels 45 3 * * *", func(time.Time) river.JobArgs { return job.HouseholdSweep{} }},
 	{"instalments_due", "CRON_TZ=Europe/Brussels 0 7 * * *", func(time.Time) river.JobArgs { return job.InstalmentsDue{} }},
 	{"sync_sweep", "CRON_TZ=Europe/Brussels 15 4 * * *", func(time.Time) river.JobArgs { return job.SyncSweep{} }},

@@ -3,6 +3,7 @@ package portal
 import (
 	"cmp"
 	"net/http"
+	"strings"
 
 	"ribambelle/internal/ledger"
 	"ribambelle/internal/locale"
@@ -20,6 +21,7 @@ type documentView struct {
 	PDF     string
 	Langs   []documentLang // to read it in
 	Related []page.Link    // the invoice of a credit note, the credit notes on an invoice
+	Contest string         // where to contest it, "" where one cannot
 	Hash    string         // of the PDF that is kept, for the office
 }
 
@@ -38,7 +40,7 @@ func (s *server) document(r *http.Request, c ledger.InvoiceContent, url string) 
 		v.D = locale.For(lang)
 		v.Help = v.D.T("doc.help", v.D.T("doc.language."+own.Lang()))
 	}
-	v.Title = reports.InvoiceTitle(v.D, c) + " " + c.Number
+	v.Title = strings.TrimSpace(reports.InvoiceTitle(v.D, c) + " " + c.Number)
 	for _, lang := range locale.Languages {
 		v.Langs = append(v.Langs, documentLang{Code: lang, Name: locale.For(lang).T("doc.own_name"), Help: lang != own.Lang(), Current: lang == v.D.Lang()})
 	}
@@ -85,7 +87,7 @@ type listed struct {
 }
 
 func (s *server) listedInvoice(l *locale.Locale, url string, c ledger.InvoiceContent) listed {
-	return listed{URL: url, Title: reports.InvoiceTitle(l, c) + " " + c.Number, Credit: c.Credits != "", InvoiceContent: c}
+	return listed{URL: url, Title: strings.TrimSpace(reports.InvoiceTitle(l, c) + " " + c.Number), Credit: c.Credits != "", InvoiceContent: c}
 }
 
 // Sum is what the document adds to what is owed.

@@ -125,6 +125,10 @@ func (s *server) parentRoutes() []route {
 		{get, space + "factures/" + idPart, anyone, s.invoiceShow},
 		{get, space + "factures/" + idPart + ".pdf", anyone, s.invoicePDF},
 		{get, space + "notes-de-credit/" + idPart, anyone, s.creditShow},
+		{get, space + "rappels/" + idPart, anyone, s.reminderShow},
+		{get, space + "rappels/" + idPart + ".pdf", anyone, s.reminderPDF},
+		{get, space + "contester/" + idPart, anyone, s.complaintShow},
+		{post, space + "contester/" + idPart, anyone, s.complaintSend},
 		{get, space + "notes-de-credit/" + idPart + ".pdf", anyone, s.creditPDF},
 	}
 }

@@ -64,6 +64,15 @@ func (s *server) invoices(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("reading the invoices of guardian %s: %w", g.guardian.ID, err)
 	}
+	steps, err := s.dunning().OfPayer(r.Context(), g.guardian.ID)
+	if err != nil {
+		return err
+	}
+	for _, v := range steps {
+		if s.unblocked(r, g, v.RegistrationID, "dunning.not_found") == nil {
+			p.Documents = append(p.Documents, s.listedInvoice(l, reminderPath+v.ID.String(), v.Content))
+		}
+	}
 	slices.SortFunc(p.Documents, byIssue)
 	p.Section, p.NoIndex = "family", true
 	p.Back = &page.Link{URL: "/mon-espace/", Text: l.T("portal.nav.family")}
@@ -102,6 +111,7 @@ func (s *server) invoiceShow(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := s.document(r, i.Content, invoicePath+i.ID.String())
+	v.Contest = complaintPath + i.DueID.String()
 	if v.Related, err = s.creditsOn(r.Context(), v, i.ID, notePath); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package portal
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -27,7 +28,7 @@ var mayFinance = office("finance", "administrator")
 
 // staffFinanceRoutes are the pages of the finance officer.
 func (s *server) staffFinanceRoutes() []route {
-	return []route{
+	lists := []route{
 		{get, financePath, mayFinance, s.staffFinance},
 		{get, financePath + "/montants-dus", mayFinance, s.staffOwed},
 		{get, financePath + "/journal", mayFinance, s.staffJournal},
@@ -35,6 +36,7 @@ func (s *server) staffFinanceRoutes() []route {
 		{get, financePath + "/budget", mayFinance, s.staffBudget},
 		{get, financePath + "/export/{document:[a-z]{1,20}}", mayFinance, s.staffExport},
 	}
+	return slices.Concat(lists, s.staffDunningRoutes())
 }
 
 func (s *server) finance() *finance.Store { return finance.New(s.DB, s.Now) }

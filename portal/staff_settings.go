@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"ribambelle/internal/camp"
 	"ribambelle/internal/db"
+	"ribambelle/internal/dunning"
 	"ribambelle/internal/ledger"
 	"ribambelle/internal/locale"
 	"ribambelle/internal/notice"
@@ -45,13 +47,14 @@ type settingField struct {
 // settingChoices are the settings that take one of a few values, the default first. A value is told by the key
 // "setting.<name>.<value>", a language by its own name.
 var settingChoices = map[string][]string{
-	"commune.language": locale.Languages,
-	"invoice.name":     {ledger.CalledInvoice, ledger.CalledInvitation},
-	"invoice.when":     {"confirmed", "charged"},
+	"commune.language":  locale.Languages,
+	"invoice.name":      {ledger.CalledInvoice, ledger.CalledInvitation},
+	"invoice.when":      {"confirmed", "charged"},
+	"dunning.automatic": {"none", "reminder", "notice"},
 }
 
 // longSettings are texts that are printed as they stand.
-var longSettings = []string{"invoice.appeal", "invoice.late", "invoice.privacy"}
+var longSettings = []string{"invoice.appeal", "invoice.late", "invoice.privacy", "dunning.text_reminder", "dunning.text_notice", "dunning.text_recovery"}
 
 func (s *server) settingField(l *locale.Locale, key string) settingField {
 	f := settingField{Name: key, Label: l.T("setting." + key)}
@@ -90,6 +93,11 @@ var settingGroups = []settingKeys{
 		"attestation.prefix", "attestation.signatory", "attestation.capacity", "attestation.proxy", "attestation.certification", "attestation.certifier_name",
 		"attestation.certifier_bce", "attestation.certifier_street", "attestation.certifier_city", "attestation.certified_from", "attestation.certified_until",
 		"attestation.contact", "attestation.bus", "attestation.unmarked", "attestation.activity", "attestation.one",
+	}},
+	{"staff.settings.group_dunning", []string{
+		"dunning.reminder_days", "dunning.notice_days", "dunning.recovery_days", "dunning.days", "dunning.notice_fee", "dunning.recovery_fee",
+		"dunning.interest", "dunning.interest_most", "dunning.cap_150", "dunning.cap_500", "dunning.cap_500_percent", "dunning.cap_above",
+		"dunning.cap_above_percent", "dunning.cap_most", "dunning.automatic", "dunning.text_reminder", "dunning.text_notice", "dunning.text_recovery",
 	}},
 	{"staff.settings.group_accounts", []string{"account.debtors", "account.revenue", "account.fees", "account.losses", "account.bank", "account.cash", "account.online", "account.transfer"}},
 	{"staff.settings.group_odoo", []string{"odoo.levels", "odoo.themes", "odoo.ages", "odoo.mail"}},
@@ -191,6 +199,17 @@ func (s *server) staffSettingsSave(w http.ResponseWriter, r *http.Request) error
 	actor, _ := s.actorOf(r)
 	if f.Text("commune.name") == "" {
 		f.Add("commune.name", "form.required")
+	}
+	after := maps.Clone(before)
+	for key := range after {
+		if _, sent := f.Values()[key]; sent {
+			after[key] = f.Text(key)
+		}
+	}
+	if _, err := dunning.RulesOf(after); err != nil {
+		if err := f.Take(err); err != nil {
+			return err
+		}
 	}
 	err = s.DB.InTx(r.Context(), func(ctx context.Context, tx db.Tx) error {
 		for _, key := range camp.SettingNames() {

@@ -32,6 +32,12 @@ func CreditNotePDF(note ledger.CreditNote) ([]byte, error) {
 }
 
 func documentPDF(c ledger.InvoiceContent, issued time.Time) ([]byte, error) {
+	return documentsPDF([]ledger.InvoiceContent{c}, issued)
+}
+
+// documentsPDF draws documents one after the other, each on its own pages.
+func documentsPDF(all []ledger.InvoiceContent, issued time.Time) ([]byte, error) {
+	c := all[0]
 	d := &invoiceDrawing{p: newPDF(), c: c, loc: locale.For(c.Lang)}
 	at := issued.UTC().Truncate(time.Second)
 	d.p.SetLang(d.loc.Lang() + "-BE")
@@ -41,12 +47,15 @@ func documentPDF(c ledger.InvoiceContent, issued time.Time) ([]byte, error) {
 	d.p.SetAuthor(inked(c.Commune.Name), true)
 	d.p.SetCreator("Ribambelle", true)
 	d.p.SetFooterFunc(d.footer)
-	d.p.AddPage()
-	d.parties()
-	d.about()
-	d.lines()
-	d.settlement()
-	d.legal()
+	for _, d.c = range all {
+		d.p.AddPage()
+		d.parties()
+		d.about()
+		d.words()
+		d.lines()
+		d.settlement()
+		d.legal()
+	}
 	var b bytes.Buffer
 	if err := d.p.Output(&b); err != nil {
 		return nil, fmt.Errorf("drawing document %s: %w", c.Number, err)
@@ -59,6 +68,8 @@ func InvoiceTitle(l *locale.Locale, c ledger.InvoiceContent) string {
 	switch {
 	case c.Credits != "":
 		return l.T("reports.invoice.title_credit")
+	case c.Called == ledger.CalledReminder, c.Called == ledger.CalledNotice, c.Called == ledger.CalledRecovery:
+		return l.T("reports.invoice.title_" + c.Called)
 	case c.Called == ledger.CalledInvitation:
 		return l.T("reports.invoice.title_invitation")
 	}
@@ -195,7 +206,11 @@ func (d *invoiceDrawing) parties() {
 	d.p.CellFormat(right-addressLeft, 9, inked(d.title()), "", 0, "L", false, 0, "")
 	d.font("", 10)
 	d.ink()
-	d.block(addressLeft, 28, right-addressLeft, d.loc.T("reports.invoice.number", c.Number), d.loc.T("reports.invoice.date", c.IssuedOn))
+	var number string
+	if c.Number != "" {
+		number = d.loc.T("reports.invoice.number", c.Number)
+	}
+	d.block(addressLeft, 28, right-addressLeft, number, d.loc.T("reports.invoice.date", c.IssuedOn))
 
 	d.font("", 11)
 	var payerBCE string
@@ -240,6 +255,20 @@ func (d *invoiceDrawing) period() string {
 		period += " (" + d.loc.N("reports.invoice.days", d.c.Days) + ")"
 	}
 	return period
+}
+
+// words writes what a reminder says before the amounts.
+func (d *invoiceDrawing) words() {
+	if len(d.c.Words) == 0 {
+		return
+	}
+	d.font("", 10)
+	d.ink()
+	y := d.p.GetY()
+	for _, paragraph := range d.c.Words {
+		y = d.block(left, y, right-left, paragraph) + 2
+	}
+	d.p.SetY(y + 4)
 }
 
 // credits names the invoice that a credit note takes back.

@@ -160,6 +160,24 @@ var SettingKeys = map[string]string{
 	"attestation.one":              "", // number that the ONE gave the organiser
 	"attestation.bus":              "", // "oui" counts the bus as care
 	"attestation.unmarked":         "", // "oui" counts a day without a mark as attended
+	"dunning.reminder_days":        "5",
+	"dunning.notice_days":          "7",
+	"dunning.recovery_days":        "15",
+	"dunning.days":                 "14",
+	"dunning.notice_fee":           "0,00",
+	"dunning.recovery_fee":         "0,00",
+	"dunning.interest":             "0",
+	"dunning.interest_most":        "10,50", // of the half-year, Moniteur belge
+	"dunning.cap_150":              "20,00", // the caps of the Code de droit économique, article XIX.4
+	"dunning.cap_500":              "30,00",
+	"dunning.cap_500_percent":      "10",
+	"dunning.cap_above":            "65,00",
+	"dunning.cap_above_percent":    "5",
+	"dunning.cap_most":             "2000,00",
+	"dunning.automatic":            "none", // "reminder" or "notice": up to which step nobody decides
+	"dunning.text_reminder":        "",
+	"dunning.text_notice":          "",
+	"dunning.text_recovery":        "",
 	"account.debtors":              "40000",
 	"account.revenue":              "70500",
 	"account.fees":                 "74300",

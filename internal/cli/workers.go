@@ -7,6 +7,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"ribambelle/internal/cash"
+	"ribambelle/internal/dunning"
 	"ribambelle/internal/job"
 )
 
@@ -33,6 +34,10 @@ func (a *app) workers() []func(*river.Workers) {
 				return job.Permanent(err)
 			}
 			_, err = a.enrol.CheckPayment(ctx, id)
+			return err
+		}),
+		worker(func(ctx context.Context, _ job.DunningDue) error {
+			_, err := dunning.New(a.db, a.now, a.jobs).Automatic(ctx)
 			return err
 		}),
 		worker(func(ctx context.Context, _ job.PaymentSweep) error {

@@ -29,7 +29,7 @@ func (s *Store) today() civil.Date { return civil.DateOf(s.now(), civil.Brussels
 
 // StandingSQL gives a row for each due that is owed something, or to which something is owed back: what is owed on the
 // whole, what of it only an instalment of a later day asks, and since when the rest is owed. Payments settle the oldest
-// instalment first, so that what is owed is the end of the plan. Without a plan it is owed from the day by which the
+// instalment first, so that what is owed is the end of the plan; what reminders cost is no instalment. Without a plan it is owed from the day by which the
 // family was asked to pay; an organisation has sixty days (domain.md, « CPAS in 60 days »).
 // It needs the argument @today.
 const StandingSQL = `
@@ -39,7 +39,8 @@ const StandingSQL = `
 	    (b.charged_at AT TIME ZONE 'Europe/Brussels')::date + CASE d.kind WHEN 'cover' THEN 60 ELSE c.pay_days END) AS owed_on
 	FROM (
 	  SELECT due_id, sum(CASE WHEN kind IN ('charge', 'fee', 'refund') THEN cents ELSE -cents END)::bigint AS owed,
-	    min(at) FILTER (WHERE kind IN ('charge', 'fee')) AS charged_at
+	    min(at) FILTER (WHERE kind IN ('charge', 'fee')) AS charged_at,
+	    COALESCE(sum(cents) FILTER (WHERE kind = 'fee' AND source = 'dunning'), 0)::bigint AS dunned
 	  FROM ledger_line
 	  GROUP BY due_id
 	  HAVING sum(CASE WHEN kind IN ('charge', 'fee', 'refund') THEN cents ELSE -cents END) <> 0
@@ -48,7 +49,7 @@ const StandingSQL = `
 	JOIN registration r ON r.id = d.registration_id
 	JOIN camp c ON c.id = r.camp_id
 	LEFT JOIN LATERAL (
-	  SELECT sum(x.cents) FILTER (WHERE x.due_on > @today) AS later, min(x.due_on) FILTER (WHERE x.after < b.owed) AS since
+	  SELECT sum(x.cents) FILTER (WHERE x.due_on > @today) AS later, min(x.due_on) FILTER (WHERE x.after < GREATEST(b.owed - b.dunned, 1)) AS since
 	  FROM (
 	    SELECT n.due_on, n.cents, COALESCE(sum(n.cents) OVER (ORDER BY n.due_on DESC, n.position DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS after
 	    FROM instalment n

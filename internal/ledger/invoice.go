@@ -46,13 +46,17 @@ type InvoiceContent struct {
 	Legal         []string // how to contest, what follows a late payment, what becomes of the data
 	Credits       string   // of a credit note: the number of the invoice that it takes back
 	CreditsOf     civil.Date
-	Reason        string // of a credit note, a message key or words
+	Reason        string   // of a credit note, a message key or words
+	Words         []string // of a reminder: what it says before the amounts
 }
 
 // How a commune calls what it asks to pay (the setting invoice.name).
 const (
 	CalledInvoice    = "facture"
 	CalledInvitation = "invitation"
+	CalledReminder   = "reminder" // and these are no invoices: they ask for one again
+	CalledNotice     = "notice"
+	CalledRecovery   = "recovery"
 )
 
 // InvoiceParty is a name with a postal address.

@@ -156,7 +156,7 @@ func (p *paper) read(ctx context.Context) (charged civil.Cents, err error) {
 // invoice issues an invoice over open. The one that holds all that is charged shows the price as it was frozen, with
 // the payer's part of it; a later one shows the lines that were added.
 func (p *paper) invoice(ctx context.Context, open civil.Cents, all bool) error {
-	content, err := invoiceContent(ctx, p.tx, p.due, p.settings, p.at)
+	content, err := DocumentContent(ctx, p.tx, p.due, p.settings, p.at)
 	if err != nil {
 		return err
 	}

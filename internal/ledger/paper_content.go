@@ -15,9 +15,9 @@ import (
 // legalSettings are the texts that the commune prints on its invoices and credit notes, in this order.
 var legalSettings = []string{"invoice.appeal", "invoice.late", "invoice.privacy"}
 
-// invoiceContent freezes everything about the parties, the child and the camp that the documents of a due print. The
+// DocumentContent freezes everything about the parties, the child and the camp that the documents of a due print. The
 // child is named as a whole, the payer by its own address alone.
-func invoiceContent(ctx context.Context, q db.Querier, d Due, settings map[string]string, at time.Time) (InvoiceContent, error) {
+func DocumentContent(ctx context.Context, q db.Querier, d Due, settings map[string]string, at time.Time) (InvoiceContent, error) {
 	c := Letterhead(settings)
 	c.IssuedOn = civil.DateOf(at, civil.Brussels)
 	communication, err := transfer.Parse(d.Communication)

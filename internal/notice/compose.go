@@ -91,6 +91,10 @@ func (s *Store) write(ctx context.Context, tx db.Tx, m message) (person, letter,
 		l, err = s.refundLetter(ctx, tx, m, p, loc)
 	case m.Template == templateInvoice:
 		l, err = s.invoiceLetter(ctx, tx, m, p, loc)
+	case strings.HasPrefix(m.Template, templateDunning):
+		l, err = s.dunningLetter(ctx, m, loc)
+	case m.Template == templateAnswered:
+		l, err = s.answeredLetter(ctx, m, loc)
 	case m.Template == templateCredit:
 		l, err = s.creditLetter(ctx, tx, m, p, loc)
 	case m.Template == TriggerSheetStale:

@@ -99,6 +99,20 @@ func (s *Store) Register(workers *river.Workers) {
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[job.AttestationIssued]) error {
 		return s.attestationIssued(ctx, j.Args.AttestationID)
 	}))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[job.DunningSent]) error {
+		id, err := uuid.Parse(j.Args.StepID)
+		if err != nil {
+			return job.Permanent(fmt.Errorf("reading the id of a reminder: %w", err))
+		}
+		return s.dunningSent(ctx, id)
+	}))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[job.ComplaintAnswered]) error {
+		id, err := uuid.Parse(j.Args.ComplaintID)
+		if err != nil {
+			return job.Permanent(fmt.Errorf("reading the id of a complaint: %w", err))
+		}
+		return s.complaintAnswered(ctx, id)
+	}))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[job.RemindersDue]) error {
 		return s.remindersDue(ctx, j.Args.At)
 	}))

@@ -30,6 +30,7 @@ const (
 	PlaceFree     = "place_free"     // a place came free and nobody on the list could take it
 	DecideLate    = "decide_late"    // a request has waited too long for the commune
 	RefundDue     = "refund_due"     // a registration ended and money of the family is here
+	Complaint     = "complaint"      // a payer contests what is asked: nothing is asked again until it is answered
 	CancelAsked   = "cancel_asked"   // a guardian asks to cancel what someone has paid
 	BusAsked      = "bus_asked"      // a guardian who neither registered nor pays asks for another bus
 	SiblingLeft   = "sibling_left"   // a child left, and the regulation takes the reduction of another with it
