@@ -84,7 +84,7 @@ func TestDunningPages(t *testing.T) {
 			t.Errorf("somebody else reads %s: %d", path, got)
 		}
 	}
-	if got := d.agent.get("/gestion/finances/rappels").StatusCode; got != http.StatusForbidden {
+	if got := d.again("agent@example.test").get("/gestion/finances/rappels").StatusCode; got != http.StatusForbidden {
 		t.Errorf("an agent reads the reminders: %d", got)
 	}
 }
