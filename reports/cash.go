@@ -73,7 +73,7 @@ var cashWidths = []float64{16, 8, 26, 30, 26, 14, 12, 12, 20}
 
 func drawCashDay(l *locale.Locale, commune string, d cash.Day, entries []cash.Entry) ([]byte, error) {
 	f := excelize.NewFile()
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	look, err := newLook(f)
 	if err != nil {
 		return nil, err

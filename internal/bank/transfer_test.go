@@ -3,7 +3,6 @@ package bank_test
 import (
 	"context"
 	"encoding/xml"
-
 	"strings"
 	"sync"
 	"testing"
