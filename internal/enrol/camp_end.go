@@ -207,7 +207,7 @@ func (s *Store) credit(ctx context.Context, tx db.Tx, r *Registration, sessions,
 	if err != nil || a.total().Price == 0 {
 		return true, err
 	}
-	if _, err := s.charge(ctx, tx, r, actor); err != nil {
+	if err := s.charge(ctx, tx, r, actor); err != nil {
 		return false, err
 	}
 	if err := s.replan(ctx, tx, r); err != nil {

@@ -85,21 +85,21 @@ func (a accounts) parts(price civil.Cents) []civil.Cents {
 
 // charge books what a registration costs, unless its lines already amount to that, and splits it over its payers. The
 // first time, the lines are those of the price; what changes later is one more line.
-func (s *Store) charge(ctx context.Context, tx db.Tx, r *Registration, actor audit.Actor) (ledger.Due, error) {
+func (s *Store) charge(ctx context.Context, tx db.Tx, r *Registration, actor audit.Actor) error {
 	terms, err := camp.TermsOf(ctx, tx, r.CampID)
 	if err != nil {
-		return ledger.Due{}, err
+		return err
 	}
 	first, err := ledger.DueOf(ctx, tx, r.ID)
 	if problem.Is(err, problem.KindNotFound) {
 		first, err = ledger.NewDue(ctx, tx, ledger.Due{RegistrationID: r.ID, PayerID: r.PayerID, DebtorID: r.DebtorID}, s.Now())
 	}
 	if err != nil {
-		return first, err
+		return err
 	}
 	a, err := s.accounts(ctx, tx, r.ID)
 	if err != nil {
-		return first, err
+		return err
 	}
 	b := booking{store: s, tx: tx, actor: actor, regulation: terms.Regulation}
 	if price := a.total().Price; price == 0 {
@@ -107,19 +107,19 @@ func (s *Store) charge(ctx context.Context, tx db.Tx, r *Registration, actor aud
 			line := b
 			line.regulation = cmp.Or(l.Regulation, terms.Regulation)
 			if err := line.price(ctx, first, l.Cents, l.Label, l.Label); err != nil {
-				return first, err
+				return err
 			}
 		}
 	} else if err := b.price(ctx, first, r.PriceCents-price, "ledger.rest", "ledger.less"); err != nil {
-		return first, err
+		return err
 	}
 	if err := b.split(ctx, r); err != nil {
-		return first, err
+		return err
 	}
 	if err := s.plan(ctx, tx, r, terms); err != nil {
-		return first, err
+		return err
 	}
-	return first, s.owesBack(ctx, tx, r)
+	return s.owesBack(ctx, tx, r)
 }
 
 // booking writes lines of a tariff.

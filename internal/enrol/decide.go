@@ -109,7 +109,7 @@ func (s *Store) askPayment(ctx context.Context, tx db.Tx, r *Registration, f Fac
 		}
 		return s.move(ctx, tx, r, Confirmed, nil, actor, "")
 	}
-	if _, err := s.charge(ctx, tx, r, actor); err != nil {
+	if err := s.charge(ctx, tx, r, actor); err != nil {
 		return err
 	}
 	a, err := s.accounts(ctx, tx, r.ID)

@@ -254,9 +254,12 @@ func (m *moneyMachine) tookBack(r *rapid.T) {
 	}
 	m.Provider.Set(provider, func(p *pay.Payment) {
 		left := p.Amount - p.Refunded - p.ChargedBack
-		if rapid.Bool().Draw(r, "bank") {
+		switch rapid.IntRange(0, 2).Draw(r, "who") {
+		case 0:
 			p.ChargedBack += left
-		} else {
+		case 1:
+			p.ChargedBack = 0 // and gives it again
+		default:
 			p.Refunded += left / 3
 		}
 	})

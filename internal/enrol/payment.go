@@ -400,6 +400,11 @@ func (s *Store) bookReturned(ctx context.Context, tx db.Tx, to []settled, a ledg
 		if err != nil {
 			return err
 		}
+		if kind.cents < known { // a bank that gave back what it took
+			if err := s.bookGivenAgain(ctx, tx, to, a, kind.label, known-kind.cents); err != nil {
+				return err
+			}
+		}
 		for _, one := range slices.Backward(to) {
 			there, err := ledger.PaidBy(ctx, tx, a.ID, one.due.ID)
 			if err != nil {
@@ -422,6 +427,32 @@ func (s *Store) bookReturned(ctx context.Context, tx db.Tx, to []settled, a ledg
 			if err := s.owesAgain(ctx, tx, one.reg, kind.label); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// bookGivenAgain reverses lines of money taken back, the newest first, as far as whole lines come to cents.
+func (s *Store) bookGivenAgain(ctx context.Context, tx db.Tx, to []settled, a ledger.Attempt, label string, cents civil.Cents) error {
+	lines, err := ledger.Reversible(ctx, tx, a.ID, label)
+	if err != nil {
+		return err
+	}
+	actor := audit.Provider(a.Provider)
+	for _, l := range lines {
+		at := slices.IndexFunc(to, func(v settled) bool { return v.due.ID == l.DueID })
+		if l.Cents > cents || at < 0 {
+			continue
+		}
+		cents -= l.Cents
+		_, err := ledger.Add(ctx, tx, to[at].due, ledger.Line{
+			Kind: ledger.Payment, Cents: l.Cents, Label: "ledger.given_again", Source: a.Provider, Reverses: &l.ID, Actor: actor.String(), At: s.Now(),
+		})
+		if err != nil {
+			return err
+		}
+		if err := s.settle(ctx, tx, to[at].reg, to[at].due, actor); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -96,7 +96,7 @@ func (s *Store) reopen(ctx context.Context, tx db.Tx, r *Registration, actor aud
 // chargeAgain brings a registration that had been decided back to where its money puts it.
 func (s *Store) chargeAgain(ctx context.Context, tx db.Tx, r *Registration, f Facts, actor audit.Actor, reason string) error {
 	if r.PriceCents > 0 {
-		if _, err := s.charge(ctx, tx, r, actor); err != nil {
+		if err := s.charge(ctx, tx, r, actor); err != nil {
 			return err
 		}
 		if err := s.returnFee(ctx, tx, r, actor); err != nil {

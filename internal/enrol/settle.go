@@ -113,7 +113,7 @@ func (s *Store) late(ctx context.Context, tx db.Tx, r *Registration, actor audit
 	if !ok {
 		return task.Open(ctx, tx, task.LateMoney, "registration", r.ID.String(), map[string]any{"registration": r.ID})
 	}
-	if _, err := s.charge(ctx, tx, r, actor); err != nil {
+	if err := s.charge(ctx, tx, r, actor); err != nil {
 		return err
 	}
 	return s.confirm(ctx, tx, r, actor)

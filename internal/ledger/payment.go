@@ -257,10 +257,11 @@ func ReturnedBy(ctx context.Context, q db.Querier, paymentID uuid.UUID, label st
 	err = q.QueryRow(ctx, `
 		SELECT (COALESCE((
 		  SELECT sum(cents)
-		  FROM ledger_line
+		  FROM ledger_line l
 		  WHERE payment_id = @payment
 		    AND kind = 'refund'
-		    AND label = @label), 0)
+		    AND label = @label
+		    AND NOT EXISTS (SELECT 1 FROM ledger_line x WHERE x.reverses = l.id)), 0)
 		+ CASE WHEN @label = 'ledger.refund_outside' THEN COALESCE((
 		  SELECT sum(cents)
 		  FROM refund
@@ -278,9 +279,10 @@ func ReturnedBy(ctx context.Context, q db.Querier, paymentID uuid.UUID, label st
 func PaidBy(ctx context.Context, q db.Querier, paymentID, dueID uuid.UUID) (cents civil.Cents, err error) {
 	err = q.QueryRow(ctx, `
 		SELECT COALESCE(sum(CASE kind WHEN 'payment' THEN cents WHEN 'refund' THEN -cents END), 0)::bigint
-		FROM ledger_line
+		FROM ledger_line l
 		WHERE payment_id = @payment
-		  AND due_id = @due`,
+		  AND due_id = @due
+		  AND NOT EXISTS (SELECT 1 FROM ledger_line x WHERE x.reverses = l.id)`,
 		pgx.NamedArgs{"payment": paymentID, "due": dueID}).Scan(&cents)
 	if err != nil {
 		return 0, fmt.Errorf("summing what payment %s brought: %w", paymentID, err)
@@ -303,4 +305,28 @@ func PaidSilent(ctx context.Context, q db.Querier, before, since time.Time, limi
 		return nil, fmt.Errorf("reading the paid payments: %w", err)
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+}
+
+// TakenBack is a line that takes money of a payment back.
+type TakenBack struct {
+	ID    uuid.UUID
+	DueID uuid.UUID
+	Cents civil.Cents
+}
+
+// Reversible returns the lines of that label that take money of an attempt back and were not reversed, newest first.
+func Reversible(ctx context.Context, q db.Querier, paymentID uuid.UUID, label string) ([]TakenBack, error) {
+	rows, err := q.Query(ctx, `
+		SELECT id, due_id, cents
+		FROM ledger_line l
+		WHERE payment_id = @payment
+		  AND kind = 'refund'
+		  AND label = @label
+		  AND NOT EXISTS (SELECT 1 FROM ledger_line x WHERE x.reverses = l.id)
+		ORDER BY at DESC, id`,
+		pgx.NamedArgs{"payment": paymentID, "label": label})
+	if err != nil {
+		return nil, fmt.Errorf("reading what came back of payment %s: %w", paymentID, err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[TakenBack])
 }

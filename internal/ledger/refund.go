@@ -246,6 +246,7 @@ func SourcesOf(ctx context.Context, q db.Querier, dueID uuid.UUID) ([]Source, er
 		    SELECT sum(r.cents)
 		    FROM ledger_line r
 		    WHERE r.kind = 'refund'
+		      AND NOT EXISTS (SELECT 1 FROM ledger_line x WHERE x.reverses = r.id)
 		      AND (r.reverses = l.id OR l.payment_id IS NOT NULL AND r.payment_id = l.payment_id AND r.due_id = l.due_id)), 0)
 		  - COALESCE((
 		    SELECT sum(f.cents)
@@ -258,7 +259,7 @@ func SourcesOf(ctx context.Context, q db.Querier, dueID uuid.UUID) ([]Source, er
 		LEFT JOIN bank_entry e ON COALESCE(e.booking_key, e.id) = l.submission_key
 		WHERE l.due_id = @due
 		  AND l.kind = 'payment'
-		  AND l.label <> 'ledger.refund_returned'
+		  AND l.label NOT IN ('ledger.refund_returned', 'ledger.given_again')
 		ORDER BY l.at DESC, l.id`,
 		pgx.NamedArgs{"due": dueID})
 	if err != nil {
