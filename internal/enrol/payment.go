@@ -97,7 +97,7 @@ func (s *Store) StartPayment(ctx context.Context, guardianID uuid.UUID, ids []uu
 		return ledger.Attempt{}, problem.Unavailable("payment.provider_silent")
 	}
 	for range 2 { // the second time without the payments that stood in the way
-		o, err := s.attempt(ctx, guardianID, ids, ways[at])
+		o, err := s.attempt(ctx, guardianID, ids, ways[at], back)
 		if err != nil {
 			return o.attempt, err
 		}
@@ -110,7 +110,7 @@ func (s *Store) StartPayment(ctx context.Context, guardianID uuid.UUID, ids []uu
 		if o.attempt.Status != ledger.StatusNew {
 			return o.attempt, nil
 		}
-		return s.open(ctx, o.attempt, o.communication, back)
+		return s.open(ctx, o.attempt)
 	}
 	return ledger.Attempt{}, problem.Conflict("payment.under_way")
 }
@@ -131,13 +131,12 @@ func (s *Store) cancelOthers(ctx context.Context, others []ledger.Attempt) error
 
 // opening is a stored attempt with what stands in its way.
 type opening struct {
-	attempt       ledger.Attempt
-	communication string
-	others        []ledger.Attempt // open payments of other amounts or ways
+	attempt ledger.Attempt
+	others  []ledger.Attempt // open payments of other amounts or ways
 }
 
 // attempt stores a new attempt, or finds the one to go on with. With others in the way nothing is stored.
-func (s *Store) attempt(ctx context.Context, guardianID uuid.UUID, ids []uuid.UUID, way Way) (o opening, err error) {
+func (s *Store) attempt(ctx context.Context, guardianID uuid.UUID, ids []uuid.UUID, way Way, back func(uuid.UUID) string) (o opening, err error) {
 	err = s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		o = opening{}
 		all, err := lockAll(ctx, tx, ids)
@@ -159,9 +158,6 @@ func (s *Store) attempt(ctx context.Context, guardianID uuid.UUID, ids []uuid.UU
 				}
 				return problem.Conflict("payment.not_now", r.State.Info().Label())
 			}
-			if o.communication == "" {
-				o.communication = d.Communication
-			}
 			parts = append(parts, ledger.Part{DueID: d.ID, Cents: owed})
 		}
 		if len(parts) == 0 {
@@ -170,7 +166,8 @@ func (s *Store) attempt(ctx context.Context, guardianID uuid.UUID, ids []uuid.UU
 		if err := s.findOpen(ctx, tx, &o, parts, way); err != nil || o.attempt.ID != uuid.Nil || len(o.others) > 0 {
 			return err
 		}
-		o.attempt, err = ledger.NewAttempt(ctx, tx, parts, way.Provider, way.Method, s.Now())
+		id := uuid.New()
+		o.attempt, err = ledger.NewAttempt(ctx, tx, ledger.Attempt{ID: id, Provider: way.Provider, Method: way.Method, ReturnURL: back(id)}, parts, s.Now())
 		return err
 	})
 	return o, err
@@ -221,16 +218,20 @@ func lockAll(ctx context.Context, tx db.Tx, ids []uuid.UUID) ([]Registration, er
 }
 
 // open asks the provider for a stored attempt. The key makes it the same payment however often it is asked.
-func (s *Store) open(ctx context.Context, a ledger.Attempt, communication string, back func(uuid.UUID) string) (ledger.Attempt, error) {
+func (s *Store) open(ctx context.Context, a ledger.Attempt) (ledger.Attempt, error) {
 	name, err := camp.Setting(ctx, s.DB, "commune.name")
+	if err != nil {
+		return a, err
+	}
+	d, err := ledger.ReadDue(ctx, s.DB, a.DueID)
 	if err != nil {
 		return a, err
 	}
 	provider := s.provider(a.Provider)
 	p, err := provider.Create(ctx, pay.CreateRequest{
-		Key: a.IdempotencyKey.String(), Amount: a.Cents, Description: name + " " + communication,
-		RedirectURL: back(a.ID), WebhookURL: s.WebhookURLs[a.Provider], Language: "fr", Method: a.Method,
-		Metadata: map[string]string{"payment": a.ID.String()},
+		Key: a.IdempotencyKey.String(), Amount: a.Cents, Description: name + " " + d.Communication,
+		RedirectURL: a.ReturnURL, WebhookURL: s.WebhookURLs[a.Provider], Language: "fr", Method: a.Method,
+		Metadata: map[string]string{metadataPayment: a.ID.String()},
 	})
 	if err != nil {
 		if pay.Temporary(err) {
@@ -270,11 +271,18 @@ func (s *Store) CheckPayment(ctx context.Context, paymentID uuid.UUID) (pay.Stat
 	return after.Status, err
 }
 
-// unanswered deals with an attempt whose creation was never answered: nobody saw its page, so nobody can have paid;
-// once the family can no longer reach it, it is closed.
+// metadataPayment is the name under which a provider keeps our id of a payment.
+const metadataPayment = "payment"
+
+// unanswered deals with an attempt whose creation was never answered: it is asked for again, as the same payment. Once
+// the provider may have forgotten the key it is closed: nobody saw its page, so nobody can have paid.
 func (s *Store) unanswered(ctx context.Context, a ledger.Attempt) (pay.Status, error) {
-	if !a.Forgotten(s.Now()) {
-		return a.Status, ledger.Looked(ctx, s.DB, a.ID, s.Now())
+	if a.Status != ledger.StatusNew {
+		return a.Status, nil
+	}
+	if !a.Forgotten(s.Now()) && a.ReturnURL != "" {
+		after, err := s.open(ctx, a)
+		return after.Status, err
 	}
 	err := s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error { return ledger.Fail(ctx, tx, a, s.Now()) })
 	return pay.StatusFailed, err
@@ -405,12 +413,15 @@ func (s *Store) bookReturned(ctx context.Context, tx db.Tx, to []settled, a ledg
 				return err
 			}
 		}
-		for _, one := range slices.Backward(to) {
+		for i, one := range slices.Backward(to) {
 			there, err := ledger.PaidBy(ctx, tx, a.ID, one.due.ID)
 			if err != nil {
 				return err
 			}
 			cents := min(kind.cents-known, there)
+			if i == 0 { // a bank may take back what was refunded before: then the payer has it twice, and owes it
+				cents = kind.cents - known
+			}
 			if cents <= 0 {
 				continue
 			}
@@ -494,10 +505,27 @@ func (s *Store) cancelAttempt(ctx context.Context, a ledger.Attempt) (pay.Status
 	return after.Status, err
 }
 
-// PaymentByProvider returns the id of the attempt that a provider's callback names; NotFound for a foreign one.
-func (s *Store) PaymentByProvider(ctx context.Context, provider, providerID string) (uuid.UUID, error) {
-	a, err := ledger.AttemptByProvider(ctx, s.DB, provider, providerID)
-	return a.ID, err
+// PaymentByProvider returns the id of the attempt that a provider's callback names; NotFound for a foreign one. One that
+// was created while our process died is known by what the provider kept of it.
+func (s *Store) PaymentByProvider(ctx context.Context, name, providerID string) (uuid.UUID, error) {
+	a, err := ledger.AttemptByProvider(ctx, s.DB, name, providerID)
+	provider := s.provider(name)
+	if !problem.Is(err, problem.KindNotFound) || provider == nil {
+		return a.ID, err
+	}
+	p, unknown := provider.Fetch(ctx, providerID)
+	id, bad := uuid.Parse(p.Metadata[metadataPayment])
+	if unknown != nil || bad != nil {
+		return uuid.Nil, err
+	}
+	if a, err = ledger.ReadAttempt(ctx, s.DB, id); err != nil {
+		return uuid.Nil, err
+	}
+	if a.Provider != name || a.ProviderID != nil {
+		return uuid.Nil, problem.NotFound("ledger.payment_not_found")
+	}
+	_, err = s.take(ctx, id, p)
+	return id, err
 }
 
 // paidLook is how often a paid payment is looked at, and paidLife for how long.

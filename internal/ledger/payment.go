@@ -24,6 +24,7 @@ type Attempt struct {
 	DueID          uuid.UUID // the first that it settles; PartsOf tells all
 	Provider       string
 	Method         string // bancontact and the like
+	ReturnURL      string // where the payer's browser comes back
 	ProviderID     *string
 	IdempotencyKey uuid.UUID
 	Cents          civil.Cents
@@ -56,20 +57,23 @@ func (a Attempt) Forgotten(t time.Time) bool { return t.Sub(a.CreatedAt) > keyLi
 // keyLife stays below the hour for which Mollie keeps an idempotency key.
 const keyLife = 50 * time.Minute
 
-const attemptColumns = `id, due_id, provider, method, provider_id, idempotency_key, cents, status, checkout_url, app_url, qr, expires_at, created_at, checked_at,
+const attemptColumns = `id, due_id, provider, method, return_url, provider_id, idempotency_key, cents, status, checkout_url, app_url, qr, expires_at, created_at, checked_at,
 		  paid_cents, returned_cents, charged_back_cents`
 
-// NewAttempt stores an attempt to pay one or more dues of one payer, before its provider is called.
-func NewAttempt(ctx context.Context, tx db.Tx, parts []Part, provider, method string, at time.Time) (Attempt, error) {
+// NewAttempt stores an attempt to pay one or more dues of one payer, before its provider is called. Of a, the id, the
+// provider, the method and the return count.
+func NewAttempt(ctx context.Context, tx db.Tx, a Attempt, parts []Part, at time.Time) (Attempt, error) {
 	var sum civil.Cents
 	for _, p := range parts {
 		sum += p.Cents
 	}
 	a, err := oneAttempt(ctx, tx, `
-		INSERT INTO payment (due_id, provider, method, cents, created_at, checked_at)
-		VALUES (@due, @provider, @method, @cents, @at, @at)
+		INSERT INTO payment (id, due_id, provider, method, return_url, cents, created_at, checked_at)
+		VALUES (@id, @due, @provider, @method, @return, @cents, @at, @at)
 		RETURNING `+attemptColumns,
-		pgx.NamedArgs{"due": parts[0].DueID, "provider": provider, "method": method, "cents": sum, "at": at})
+		pgx.NamedArgs{
+			"id": a.ID, "due": parts[0].DueID, "provider": a.Provider, "method": a.Method, "return": a.ReturnURL, "cents": sum, "at": at,
+		})
 	if err != nil || len(parts) == 1 {
 		return a, err
 	}

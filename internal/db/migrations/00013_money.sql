@@ -66,6 +66,7 @@ WHERE NOT EXISTS (SELECT 1 FROM payment_part x WHERE x.payment_id = p.id);
 
 ALTER TABLE payment
   ADD COLUMN method text NOT NULL DEFAULT 'bancontact', -- what the payer chose: bancontact, card
+  ADD COLUMN return_url text NOT NULL DEFAULT '',            -- where the payer's browser comes back: the call can be repeated word for word
   ADD COLUMN paid_cents bigint NOT NULL DEFAULT 0,      -- what the provider took in, known once it is paid
   ADD COLUMN returned_cents bigint NOT NULL DEFAULT 0,  -- of it given back or charged back, as the provider last said
   ADD COLUMN charged_back_cents bigint NOT NULL DEFAULT 0; -- of that, taken back by the payer's bank
@@ -134,6 +135,7 @@ DROP VIEW payment_split;
 DROP INDEX payment_paid;
 ALTER TABLE payment
   DROP COLUMN method,
+  DROP COLUMN return_url,
   DROP COLUMN paid_cents,
   DROP COLUMN returned_cents,
   DROP COLUMN charged_back_cents;
