@@ -42,6 +42,12 @@ bench-queries: install-test ## what the pages ask of the database on 300,000 reg
 proof-crash: install-test ## kill -9 fifty times under load, then compare the books of every side
 	$(GO) test -count=1 -v -timeout 0 ./e2e/crash -kills 50 -families 6
 
+.PHONY: proof-money
+proof-money: install-test ## random money under kills equals the provider's books; 32 writers leave no gap in the numbers
+	$(GO) test -count=1 -v -timeout 0 ./e2e/money -commands 6000 -kills 40
+	$(GO) test -count=1 -v -timeout 10m ./internal/ledger -run 'TestNumbers'
+	$(GO) test -count=1 -v -timeout 30m ./internal/enrol -run 'KeepsTheMoney' -rapid.checks=200
+
 .PHONY: screenshots
 screenshots: install-test ## make the pictures of docs/screenshots again, from a fresh demo
 	$(GO) test -count=1 -timeout 15m ./e2e -run TestScreenshots -pictures $(CURDIR)/docs/screenshots

@@ -3,6 +3,7 @@ package enrol
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -70,21 +71,31 @@ func (s *Store) weigh(ctx context.Context, q db.Querier, v *Credit, campID uuid.
 		if err != nil {
 			return err
 		}
-		v.Less = worth(v.Price, len(sessionIDs), planned)
+		r, err := one(ctx, q, `id = @id`, pgx.NamedArgs{"id": v.RegistrationID})
+		if err != nil {
+			return err
+		}
+		v.Less = worth(&r, len(sessionIDs), planned)
 	}
 	v.Back = max(0, v.Less-max(0, b.Owed()))
 	return nil
 }
 
-// worth is what n of the planned sessions take off a price: their share of everything in it, since bus and options fall
-// away with the session too. It is rounded half up to the cent.
-func worth(price civil.Cents, n, planned int) civil.Cents {
-	if planned <= 0 {
-		return 0
+// worth is what n more cancelled sessions take off the price of a registration, of a camp that has planned sessions
+// left: their share of the lines that pay for sessions, those cancelled before taken into account.
+func worth(r *Registration, n, planned int) civil.Cents {
+	before := 0
+	for _, l := range r.PriceDetail {
+		if l.Label == labelSessionsCancelled && len(l.Args) > 0 {
+			many, _ := strconv.Atoi(l.Args[0])
+			before += many
+		}
 	}
-	n = min(n, planned)
-	return (price*civil.Cents(2*n) + civil.Cents(planned)) / civil.Cents(2*planned)
+	return r.SessionWorth(planned+before, before, min(n, planned))
 }
+
+// labelSessionsCancelled is the line of a price by which cancelled sessions are credited; its argument says how many.
+const labelSessionsCancelled = "price.sessions_cancelled"
 
 // plannedSessions counts the sessions of a camp that are not cancelled.
 func plannedSessions(ctx context.Context, q db.Querier, campID uuid.UUID) (int, error) {
@@ -185,11 +196,11 @@ func (s *Store) credit(ctx context.Context, tx db.Tx, r *Registration, sessions,
 	if err := s.noteAbout(ctx, tx, r, &r.State, actor, reason, topicSessionsCancelled); err != nil {
 		return false, err
 	}
-	less := worth(r.PriceCents, sessions, planned)
+	less := worth(r, sessions, planned)
 	if less <= 0 {
 		return false, nil
 	}
-	r.PriceDetail = append(r.PriceDetail, PriceLine{Label: "price.sessions_cancelled", Args: []string{fmt.Sprint(sessions)}, Cents: -less})
+	r.PriceDetail = append(r.PriceDetail, PriceLine{Label: labelSessionsCancelled, Args: []string{strconv.Itoa(sessions)}, Cents: -less})
 	r.PriceCents -= less
 	frozen, err := detail(r.PriceDetail)
 	if err != nil {
