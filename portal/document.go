@@ -22,13 +22,15 @@ type documentView struct {
 	Langs   []documentLang // to read it in
 	Related []page.Link    // the invoice of a credit note, the credit notes on an invoice
 	Contest string         // where to contest it, "" where one cannot
+	Years   []page.Link    // the same account of another year
 	Hash    string         // of the PDF that is kept, for the office
 }
 
 // documentLang is a language to read a document in.
 type documentLang struct {
 	Code, Name string
-	Help       bool // a translation
+	Query      string // of the page in this language
+	Help       bool   // a translation
 	Current    bool
 }
 
@@ -42,7 +44,7 @@ func (s *server) document(r *http.Request, c ledger.InvoiceContent, url string) 
 	}
 	v.Title = strings.TrimSpace(reports.InvoiceTitle(v.D, c) + " " + c.Number)
 	for _, lang := range locale.Languages {
-		v.Langs = append(v.Langs, documentLang{Code: lang, Name: locale.For(lang).T("doc.own_name"), Help: lang != own.Lang(), Current: lang == v.D.Lang()})
+		v.Langs = append(v.Langs, documentLang{Code: lang, Name: locale.For(lang).T("doc.own_name"), Query: "langue=" + lang, Help: lang != own.Lang(), Current: lang == v.D.Lang()})
 	}
 	return v
 }
@@ -53,8 +55,8 @@ func (v documentView) Line(l ledger.InvoiceLine) string { return told(v.D, l.Lab
 // Because writes the reason of a credit note.
 func (v documentView) Because() string { return told(v.D, v.Reason, nil) }
 
-// Account writes the commune's account in groups of four.
-func (v documentView) Account() string { return groups(v.IBAN, 4) }
+// IBANGroups writes the commune's account in groups of four.
+func (v documentView) IBANGroups() string { return groups(v.IBAN, 4) }
 
 // Period says on which days the camp is.
 func (v documentView) Period() string {
@@ -62,17 +64,6 @@ func (v documentView) Period() string {
 		return ""
 	}
 	return v.D.DayRange(v.FirstDay, v.LastDay)
-}
-
-// TotalKey is what the sum is called.
-func (v documentView) TotalKey() string {
-	switch {
-	case v.Credits != "":
-		return "reports.invoice.total_credit"
-	case v.Whole != 0:
-		return "reports.invoice.part"
-	}
-	return "reports.invoice.total"
 }
 
 // Left is what is still to pay at issue.

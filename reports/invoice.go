@@ -68,7 +68,7 @@ func InvoiceTitle(l *locale.Locale, c ledger.InvoiceContent) string {
 	switch {
 	case c.Credits != "":
 		return l.T("reports.invoice.title_credit")
-	case c.Called == ledger.CalledReminder, c.Called == ledger.CalledNotice, c.Called == ledger.CalledRecovery:
+	case c.Called == ledger.CalledReminder, c.Called == ledger.CalledNotice, c.Called == ledger.CalledRecovery, c.Account():
 		return l.T("reports.invoice.title_" + c.Called)
 	case c.Called == ledger.CalledInvitation:
 		return l.T("reports.invoice.title_invitation")
@@ -76,7 +76,12 @@ func InvoiceTitle(l *locale.Locale, c ledger.InvoiceContent) string {
 	return l.T("reports.invoice.title")
 }
 
-func (d *invoiceDrawing) title() string { return InvoiceTitle(d.loc, d.c) }
+func (d *invoiceDrawing) title() string {
+	if d.c.Account() {
+		return InvoiceTitle(d.loc, d.c) + " " + d.c.Reference
+	}
+	return InvoiceTitle(d.loc, d.c)
+}
 
 // Invoice returns the document of an invoice, drawn at the first call and the same bytes ever after; the caller has
 // checked who asks. problem.KindNotFound without the invoice.
@@ -228,7 +233,7 @@ func (d *invoiceDrawing) about() {
 		{"reports.invoice.child", c.Child},
 		{"reports.invoice.camp", c.Camp},
 		{"reports.invoice.period", d.period()},
-		{"reports.invoice.reference", c.Reference},
+		{"reports.invoice.reference", d.reference()},
 		{"reports.invoice.credits", d.credits()},
 		{"reports.invoice.reason", label(d.loc, ledger.InvoiceLine{Label: c.Reason})},
 	} {
@@ -271,6 +276,14 @@ func (d *invoiceDrawing) words() {
 	d.p.SetY(y + 4)
 }
 
+// reference is what an organisation asked to print; an account has its year there, which its title says.
+func (d *invoiceDrawing) reference() string {
+	if d.c.Account() {
+		return ""
+	}
+	return d.c.Reference
+}
+
 // credits names the invoice that a credit note takes back.
 func (d *invoiceDrawing) credits() string {
 	if d.c.Credits == "" {
@@ -303,19 +316,14 @@ func (d *invoiceDrawing) lines() {
 		d.p.AddPage()
 	}
 	y := d.p.GetY() + 2
-	total := "reports.invoice.total"
 	if d.c.Whole != 0 {
 		d.font("", 10)
 		d.ink()
 		y = d.sum(y, 6, d.loc.T("reports.invoice.whole"), d.c.Whole)
-		total = "reports.invoice.part"
-	}
-	if d.c.Credits != "" {
-		total = "reports.invoice.total_credit"
 	}
 	d.font("B", 12)
 	d.ink()
-	y = d.sum(y, 8, d.loc.T(total), d.c.Total)
+	y = d.sum(y, 8, d.loc.T(d.c.TotalLabel()), d.c.Total)
 	if d.c.Paid > 0 {
 		d.font("", 10)
 		y = d.sum(y, 6, d.loc.T("reports.invoice.paid_part"), -d.c.Paid)
@@ -366,6 +374,7 @@ func (d *invoiceDrawing) settlement() {
 	y := d.p.GetY()
 	d.ink()
 	switch {
+	case d.c.Account():
 	case d.c.Credits != "":
 		d.font("", 10)
 		y = d.block(left, y, right-left, d.loc.T("reports.invoice.credit_text"))

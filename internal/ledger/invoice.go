@@ -57,6 +57,8 @@ const (
 	CalledReminder   = "reminder" // and these are no invoices: they ask for one again
 	CalledNotice     = "notice"
 	CalledRecovery   = "recovery"
+	CalledStatement  = "statement" // an account, not a demand
+	CalledQuarters   = "quarters"
 )
 
 // InvoiceParty is a name with a postal address.
@@ -77,6 +79,26 @@ type InvoiceLine struct {
 type InvoiceInstalment struct {
 	On    civil.Date
 	Cents civil.Cents
+}
+
+// Account reports whether the document only tells what was: nothing is to be paid by it.
+func (c InvoiceContent) Account() bool {
+	return c.Called == CalledStatement || c.Called == CalledQuarters
+}
+
+// TotalLabel is the message key of what the total is.
+func (c InvoiceContent) TotalLabel() string {
+	switch {
+	case c.Credits != "":
+		return "reports.invoice.total_credit"
+	case c.Called == CalledStatement:
+		return "statement.closing"
+	case c.Called == CalledQuarters:
+		return "statement.paid"
+	case c.Whole != 0:
+		return "reports.invoice.part"
+	}
+	return "reports.invoice.total"
 }
 
 // Invoice is a numbered, immutable document.
