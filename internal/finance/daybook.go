@@ -59,19 +59,17 @@ func sign(k ledger.Kind) civil.Cents {
 // the label wants what only the frozen price of the registration knows.
 func Words(t func(key string, args ...any) string, e Entry) string {
 	words := t(e.Label)
-	switch n := strings.Count(words, "%s"); {
-	case n == 0:
+	head, _, wants := strings.Cut(words, "%")
+	switch {
+	case !wants || words == e.Label:
 		return words
-	case e.Label == "price.camp":
-		return t(e.Label, e.Camp)
-	case n == 1:
-		head, _, _ := strings.Cut(words, "%s")
-		if i := strings.LastIndexByte(head, ':'); i > 0 { // « Bus, aller : arrêt %s »
-			head = head[:i]
-		}
-		return strings.TrimRight(head, "  :«„“‘")
+	case strings.HasPrefix(e.Label, "price.camp"), strings.HasPrefix(e.Label, "price.formula"):
+		return t("price.camp", e.Camp)
 	}
-	return t("price.camp", e.Camp)
+	if i := strings.LastIndexByte(head, ':'); i > 0 { // « Bus, aller : arrêt %s »
+		head = head[:i]
+	}
+	return strings.TrimRight(head, "  :«„“‘(")
 }
 
 // Day returns the civil day of the line.

@@ -162,7 +162,7 @@ func (p *paper) invoice(ctx context.Context, open civil.Cents, all bool) error {
 	}
 	content.Total = open
 	if content.Lines = p.explain(open, 1, "ledger.rest"); all {
-		content.Lines, content.Whole = priced(p.detail, content.Lines, open)
+		content.Lines, content.Whole = priced(p.detail, content.Lines, open, p.due.First(), content.Camp)
 	}
 	if err := p.settled(ctx, &content); err != nil {
 		return err
@@ -180,24 +180,22 @@ func (p *paper) invoice(ctx context.Context, open civil.Cents, all bool) error {
 	return nil
 }
 
-// priced returns the lines of a price of which open is asked here, and what they amount to when that is another sum.
-// A payer of a part reads no reduction, which may rest on what is confidential to another payer.
-func priced(detail, booked []InvoiceLine, open civil.Cents) (lines []InvoiceLine, whole civil.Cents) {
+// priced returns the lines of a price of which open is asked here, and what they amount to when that is another sum. The
+// price was made for the first payer: another one reads what the place costs, not by which tariff or reduction.
+func priced(detail, booked []InvoiceLine, open civil.Cents, first bool, camp string) (lines []InvoiceLine, whole civil.Cents) {
 	var sum civil.Cents
-	reduced := false
 	for _, l := range detail {
 		sum += l.Cents
-		reduced = reduced || l.Cents < 0
 	}
 	switch {
 	case len(detail) == 0 || sum < open: // fees beside the price
 		return booked, 0
 	case sum == open:
 		return detail, 0
-	case reduced:
-		return []InvoiceLine{{Label: detail[0].Label, Args: detail[0].Args, Cents: sum}}, sum
+	case first:
+		return detail, sum
 	}
-	return detail, sum
+	return []InvoiceLine{{Label: "price.camp", Args: []string{camp}, Cents: sum}}, sum
 }
 
 // settled says on an invoice what is paid already, and until when the rest is to be paid.

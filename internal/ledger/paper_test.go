@@ -189,14 +189,17 @@ func TestPartOfAPrice(t *testing.T) {
 	for _, tt := range []struct {
 		due   ledger.Due
 		total civil.Cents
-	}{{d, 6000}, {second, 2000}} {
+		want  []ledger.InvoiceLine
+	}{
+		{d, 6000, []ledger.InvoiceLine{{Label: "price.camp", Args: []string{"Cirque"}, Cents: 9000}, {Label: "Tarif social", Cents: -1000}}},
+		{second, 2000, []ledger.InvoiceLine{{Label: "price.camp", Args: []string{"Cirque"}, Cents: 8000}}},
+	} {
 		list, err := ledger.InvoicesOfDue(t.Context(), w.DB, tt.due.ID)
 		if err != nil || len(list) != 1 {
 			t.Fatalf("%d invoices, %v; want one", len(list), err)
 		}
 		c := list[0].Content
-		want := []ledger.InvoiceLine{{Label: "price.camp", Args: []string{"Cirque"}, Cents: 8000}}
-		if diff := cmp.Diff(want, c.Lines); diff != "" || c.Whole != 8000 || c.Total != tt.total {
+		if diff := cmp.Diff(tt.want, c.Lines); diff != "" || c.Whole != 8000 || c.Total != tt.total {
 			t.Errorf("whole %d, part %d, want 8000 and %d (-want +got):\n%s", c.Whole, c.Total, tt.total, diff)
 		}
 	}
