@@ -73,6 +73,13 @@ func (s *server) parentRoutes() []route {
 		registration = space + "inscriptions/" + idPart
 	)
 	return []route{
+		{get, attestationPath, anyone, s.attestationsShow},
+		{get, attestationPath + "/" + idPart + ".pdf", anyone, s.attestationPDF},
+		{get, attestationPath + "/" + idPart + "/formulaire/{form:" + uuidPattern + "}.pdf", anyone, s.attestationOnForm},
+		{post, attestationPath + "/numero", anyone, s.attestationNumberSave},
+		{post, attestationPath + "/mutuelle", anyone, s.attestationMutuelle},
+		{post, attestationPath + "/enfants/" + idPart + "/limite", anyone, s.attestationLimit},
+
 		{get, "/inscription-compte", nil, s.signUpNew},
 		{post, "/inscription-compte", nil, s.signUpCreate},
 		{get, "/inscription-compte/envoye", nil, s.signUpSent},

@@ -12,6 +12,7 @@ import (
 
 	"ribambelle/internal/account"
 	"ribambelle/internal/bank"
+	"ribambelle/reports"
 )
 
 // Everything here is wrapped around the router from outside: gorilla/mux runs its own middleware neither for a 404, nor
@@ -87,8 +88,11 @@ func (s *server) outside(inner http.Handler) http.Handler {
 
 // limitOf returns how many bytes a request may send. Nobody reads them before the route knows who asks.
 func limitOf(r *http.Request) int64 {
-	if r.URL.Path == bankPath {
+	switch r.URL.Path {
+	case bankPath:
 		return fileLimit
+	case fundPath:
+		return reports.MaxFundForm + bodyLimit
 	}
 	return bodyLimit
 }

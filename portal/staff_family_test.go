@@ -11,6 +11,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/xuri/excelize/v2"
 
+	"github.com/PuerkitoBio/goquery"
+
 	"ribambelle/internal/account"
 	"ribambelle/internal/civil"
 	"ribambelle/internal/household"
@@ -45,8 +47,12 @@ func (w *browser) upload(path, name string, data []byte, pairs ...string) answer
 	if err != nil {
 		w.b.t.Fatal(err)
 	}
-	_ = res.Body.Close()
-	return answer{Response: res}
+	defer func() { _ = res.Body.Close() }()
+	doc, err := goquery.NewDocumentFromReader(res.Body)
+	if err != nil {
+		w.b.t.Fatal(err)
+	}
+	return answer{Response: res, doc: doc}
 }
 
 // TestStaffImport: a list goes in after a trial, the file comes back with a word on each line, letters are printed, and

@@ -54,6 +54,20 @@ func (s *server) staffRoutes() []route {
 		camp         = "/gestion/stages/" + idPart
 	)
 	desk := []route{
+		{get, staffAttestationPath, mayAttest, s.staffAttestation},
+		{post, staffAttestationPath + "/etablir", mayAttest, s.staffAttestationIssue},
+		{get, staffAttestationPath + "/" + idPart + ".pdf", mayAttest, s.staffAttestationPDF},
+		{get, staffAttestationPath + "/controle.xlsx", mayAttest, s.staffAttestationControl},
+		{post, staffAttestationPath + "/belcotax", mayAttest, s.staffBelcotax},
+		{get, staffAttestationPath + "/belcotax/" + idPart + ".xml", mayAttest, s.staffBelcotaxFile},
+		{post, staffAttestationPath + "/belcotax/" + idPart + "/envoye", mayAttest, s.staffBelcotaxSent},
+		{post, staffAttestationPath + "/maximum", mayAttest, s.staffMaximum},
+		{post, staffAttestationPath + "/enfants/" + idPart + "/limite", mayAttest, s.staffLimit},
+		{get, fundPath, mayAttest, s.staffFunds},
+		{post, fundPath, mayAttest, s.staffFundAdd},
+		{get, fundPath + "/" + idPart, mayAttest, s.staffFund},
+		{post, fundPath + "/" + idPart, mayAttest, s.staffFundMatch},
+		{post, fundPath + "/" + idPart + "/retirer", mayAttest, s.staffFundRetire},
 		{get, "/gestion", maySee, s.staffHome},
 		{get, "/gestion/", maySee, s.staffToday},
 		{get, "/gestion/inscriptions", maySee, s.staffQueue},
@@ -183,6 +197,9 @@ func (s *server) staff(r *http.Request, title, current string) (staffPage, staff
 	entry("/gestion/ouverture", "rush.live", 0)
 	entry("/gestion/odoo", "staff.odoo.page", 0)
 	entry("/gestion/familles", "staff.family.title", 0)
+	if s.can(r, mayAttest) {
+		entry(staffAttestationPath, "staff.nav.attestations", 0)
+	}
 	entry("/gestion/bus", "staff.nav.bus", 0)
 	if s.can(r, mayDecide) {
 		entry("/gestion/guichet", "staff.nav.counter", 0)

@@ -47,10 +47,11 @@ type settingField struct {
 // settingChoices are the settings that take one of a few values, the default first. A value is told by the key
 // "setting.<name>.<value>", a language by its own name.
 var settingChoices = map[string][]string{
-	"commune.language":  locale.Languages,
-	"invoice.name":      {ledger.CalledInvoice, ledger.CalledInvitation},
-	"invoice.when":      {"confirmed", "charged"},
-	"dunning.automatic": {"none", "reminder", "notice"},
+	"commune.language":          locale.Languages,
+	"invoice.name":              {ledger.CalledInvoice, ledger.CalledInvitation},
+	"invoice.when":              {"confirmed", "charged"},
+	"dunning.automatic":         {"none", "reminder", "notice"},
+	"attestation.certification": {"0", "1", "2", "3", "4"}, // f86_2031 of Belcotax
 }
 
 // longSettings are texts that are printed as they stand.

@@ -125,6 +125,13 @@ var Invariants = with(ledger.Invariants, map[string]string{
 		FROM registration r
 		WHERE r.price_facts IS NOT NULL
 		  AND r.price_cents <> (SELECT COALESCE(sum((l ->> 'cents')::bigint), 0) FROM jsonb_array_elements(r.price_detail) AS l)`,
+	"attestation numbers have no gap, and none is drawn for nothing": `
+		SELECT d.series, d.year
+		FROM document_number d
+		LEFT JOIN attestation a ON a.series = d.series AND a.year = d.year
+		WHERE d.series IN ('attestation', 'mutuelle')
+		GROUP BY d.series, d.year, d.last
+		HAVING count(a.id) <> d.last OR max(a.number) <> d.last OR min(a.number) <> 1`,
 	"invoice numbers have no gap": `
 		SELECT year
 		FROM invoice

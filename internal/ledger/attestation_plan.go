@@ -62,6 +62,7 @@ type Preview struct {
 	Planned    []Planned // to be made, held ones included
 	Unchanged  int       // issued before and still right
 	Incomplete []Planned // issued, still right, and without a national number: Belcotax-on-web asks for it
+	Waiting    int       // dues of camps that have not ended: nothing is missing, it is too early
 	Open       []Open
 	Maximum    civil.Cents // of the year; 0 while unknown
 }
@@ -137,6 +138,8 @@ func (p *plan) wanted(today civil.Date) (lines map[wantedKey]wantedLine, held ma
 		l, why := c.line(p.facts.terms, today)
 		key := wantedKey{c.DebtorID, c.RegistrationID}
 		switch {
+		case why == WhyNotOver:
+			p.Waiting++
 		case why == WhyUnmarked:
 			held[key] = true
 			fallthrough
