@@ -51,7 +51,7 @@ var settingChoices = map[string][]string{
 	"invoice.name":              {ledger.CalledInvoice, ledger.CalledInvitation},
 	"invoice.when":              {"confirmed", "charged"},
 	"dunning.automatic":         {"none", "reminder", "notice"},
-	"attestation.certification": {"0", "1", "2", "3", "4"}, // f86_2031 of Belcotax
+	"attestation.certification": {"2", "1", "3", "4", "0"}, // f86_2031 of Belcotax
 }
 
 // longSettings are texts that are printed as they stand.
