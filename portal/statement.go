@@ -120,6 +120,20 @@ func (s *server) staffStatement(called string, pdf bool) handler {
 		}
 		v := s.statementView(r, c, url, year)
 		v.Related = []page.Link{other}
+		quarters, err := s.finance().QuartersOfPayer(r.Context(), id, year)
+		if err != nil {
+			return err
+		}
+		var last uuid.UUID
+		for _, q := range quarters { // in the order of the children
+			if called == ledger.CalledQuarters && q.ChildID != last {
+				last = q.ChildID
+				v.Related = append(v.Related, page.Link{
+					URL:  fmt.Sprintf("%s/decompte/%s?annee=%d", financePath, q.ChildID, year),
+					Text: s.locale(r).T("statement.together") + " · " + q.Child,
+				})
+			}
+		}
 		return s.staffStatementShow(w, r, v)
 	}
 }

@@ -51,7 +51,11 @@ func TestStatements(t *testing.T) {
 	}
 	payer := "/gestion/finances/payeurs/" + d.family.guardian.ID.String()
 	chief.see(payer+"?annee=2027").has(t, "tfoot", euros(owed))
-	chief.see(payer+"/decompte?annee=2027").has(t, "tfoot", euros(paid))
+	own := chief.see(payer + "/decompte?annee=2027")
+	own.has(t, "tfoot", euros(paid))
+	if own.doc.Find("a[href*='/finances/decompte/"+d.family.child.ID.String()+"']").Length() != 1 {
+		t.Error("the account by quarter does not lead to the one of all payers")
+	}
 	chief.see(payer + ".pdf")
 	chief.see(payer + "/decompte.pdf")
 	if got := chief.get("/gestion/finances/payeurs/" + uuid.NewString()).StatusCode; got != http.StatusNotFound {

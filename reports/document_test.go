@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ribambelle/internal/civil"
+	"ribambelle/internal/dunning"
 	"ribambelle/internal/ledger"
 	"ribambelle/internal/locale"
 )
@@ -62,4 +63,37 @@ func TestDocumentLanguages(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestLetters draws a notice and an account: what they say stands before or instead of how to pay.
+func TestLetters(t *testing.T) {
+	t.Parallel()
+	c := invoice().Content
+	c.Called, c.Number, c.PayBy = ledger.CalledNotice, "", civil.NewDate(2026, 7, 2)
+	c.Words = strings.Split(locale.For("fr").T("dunning.words.notice"), "\n\n")
+	c.Lines = []ledger.InvoiceLine{{Label: "dunning.debt", Args: []string{"12/05/2026"}, Cents: 7450}, {Label: "dunning.fee", Cents: 2000}}
+	c.Total, c.Legal = 9450, []string{locale.For("fr").T("dunning.legal")}
+	record := dunning.Record{Step: dunning.Notice, Content: c, At: now}
+	one, err := Letter(record)
+	if err != nil || one.Name != "mise-en-demeure-2026-07-03.pdf" {
+		t.Fatalf("%s, %v", one.Name, err)
+	}
+	show(t, one.Name, one.Body)
+	all, err := Letters([]dunning.Record{record, record, record})
+	if err != nil || bytes.Count(all.Body, []byte("/Type /Page\n")) != 3 {
+		t.Errorf("three letters are %d pages, %v", bytes.Count(all.Body, []byte("/Type /Page\n")), err)
+	}
+	c = invoice().Content
+	c.Called, c.Number, c.Reference, c.Child, c.Camp, c.FirstDay = ledger.CalledStatement, "", "2026", "", "", civil.Date{}
+	c.Lines = []ledger.InvoiceLine{
+		{Label: "statement.opening", Args: []string{"2026"}},
+		{Label: "statement.line", Args: []string{"12/05/2026", "Stage « Cirque » (Léa Lambert, Cirque), F-2026-00012"}, Cents: 8000},
+		{Label: "statement.line", Args: []string{"20/05/2026", "Paiement (Léa Lambert, Cirque)"}, Cents: -5000},
+	}
+	c.Total = 3000
+	account, err := documentPDF(c, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	show(t, "releve.pdf", account)
 }
