@@ -88,7 +88,7 @@ func TestFiscalControl(t *testing.T) {
 		{"Bea Lambert", "Zoé Lambert", "Vélo", "08/04/2026", "50.00 €", "Présences à encoder\n1 séance sans présence encodée", "Demander aux animateurs d’encoder les présences."},
 		{"Chloé Lambert", "Max Lambert", "Nature", "08/04/2026", "10.01 €", "Tout n’est pas payé", "Encaisser ou relancer : l’attestation suit dès que tout est payé, par tous les payeurs."},
 	}
-	got := rows[:1]
+	got := [][]string{rows[0]} // the order of what is open is nobody's promise
 	for _, who := range []string{"Anne", "Bea", "Chloé"} {
 		for _, r := range rows[1:] {
 			if len(r) > 0 && len(r[0]) >= len(who) && r[0][:len(who)] == who {
