@@ -163,6 +163,7 @@ const (
 	bodyTop       = 92.0
 	amountWidth   = 35.0
 	wordWidth     = 38.0
+	payWidth      = 52.0 // « À payer au plus tard le »
 	lineHeight    = 5.0
 	tableTextWide = right - left - amountWidth
 )
@@ -406,9 +407,9 @@ func (d *invoiceDrawing) howToPay(y float64) float64 {
 		}
 		d.font("", 10)
 		d.p.SetXY(left, y+1)
-		d.p.CellFormat(wordWidth, lineHeight, inked(row[0]), "", 0, "L", false, 0, "")
+		d.p.CellFormat(payWidth, lineHeight, inked(row[0]), "", 0, "L", false, 0, "")
 		d.font("B", 10)
-		y = d.block(left+wordWidth, y+1, right-left-wordWidth, row[1])
+		y = d.block(left+payWidth, y+1, right-left-payWidth, row[1])
 	}
 	return y
 }

@@ -78,10 +78,24 @@ func (h *hand) act(ctx context.Context) (string, error) {
 		weight int
 		do     func(context.Context) error
 	}{
-		{"register", 20, h.register}, {"decide", 16, h.decide}, {"pay", 24, h.pay}, {"pay all", 8, h.payAll}, {"cash", 4, h.cash},
-		{"end", 6, h.end}, {"restore", 4, h.restore}, {"share", 5, h.share}, {"cover", 4, h.cover}, {"end part", 4, h.endPart},
-		{"refund", 8, h.refund}, {"send", 10, h.send}, {"choose", 6, h.choose}, {"bank", 3, h.bank}, {"provider's staff", 2, h.outside},
-		{"session", 1, h.session}, {"camp", 1, h.giveUp}, {"race", 6, h.race},
+		{"register", 20, h.register},
+		{"decide", 16, h.decide},
+		{"pay", 24, h.pay},
+		{"pay all", 8, h.payAll},
+		{"cash", 4, h.cash},
+		{"end", 6, h.end},
+		{"restore", 4, h.restore},
+		{"share", 5, h.share},
+		{"cover", 4, h.cover},
+		{"end part", 4, h.endPart},
+		{"refund", 8, h.refund},
+		{"send", 10, h.send},
+		{"choose", 6, h.choose},
+		{"bank", 3, h.bank},
+		{"provider's staff", 2, h.outside},
+		{"session", 1, h.session},
+		{"camp", 1, h.giveUp},
+		{"race", 6, h.race},
 	}
 	sum := 0
 	for _, a := range actions {
