@@ -22,6 +22,8 @@ type dashboardPage struct {
 	Acts     []registrationCard // registrations that wait for the family
 	Pending  int
 	Valid    int
+	PayAll   civil.Cents  // what can be paid at once for several registrations; 0 for fewer
+	Refunds  []refundCard // that wait for the family's choice
 }
 
 // childTask is one child with what is to do for it.
@@ -87,6 +89,18 @@ func (s *server) dashboard(w http.ResponseWriter, r *http.Request) error {
 			p.Pending++
 		case one.State.Info().List == enrol.Valid:
 			p.Valid++
+		}
+	}
+	if p.PayAll, err = s.payAllTotal(r.Context(), g, registrations); err != nil {
+		return err
+	}
+	refunds, err := s.myRefunds(r.Context(), l, g, nil)
+	if err != nil {
+		return err
+	}
+	for _, one := range refunds {
+		if one.Choose {
+			p.Refunds = append(p.Refunds, one)
 		}
 	}
 	return s.render(w, r, http.StatusOK, "dashboard", p)

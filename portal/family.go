@@ -71,6 +71,7 @@ func (s *server) parentRoutes() []route {
 		space        = "/mon-espace/"
 		child        = space + "enfants/" + idPart
 		registration = space + "inscriptions/" + idPart
+		refund       = refundPath + idPart
 	)
 	return []route{
 		{get, attestationPath, anyone, s.attestationsShow},
@@ -122,9 +123,15 @@ func (s *server) parentRoutes() []route {
 		{get, registration + "/recue", anyone, s.registrationReceived},
 		{get, registration + "/paiement", anyone, s.paymentShow},
 		{post, registration + "/paiement", anyone, s.paymentStart},
+		{get, space + "payer", anyone, s.payAllShow},
+		{post, space + "payer", anyone, s.payAllStart},
+		{get, space + "paiements/" + idPart, anyone, s.paymentAttempt},
 		{post, space + "paiements/" + idPart + "/annuler", anyone, s.paymentCancel},
 		{get, space + "paiements/" + idPart + "/retour", anyone, s.paymentReturn},
 		{get, space + "paiements/" + idPart + "/etat", anyone, s.paymentStatus},
+		{get, refund, anyone, s.refundShow},
+		{post, refund + "/argent", anyone, s.refundMoney},
+		{post, refund + "/stage", anyone, s.refundCamp},
 		{post, MollieSignalPath, nil, s.mollieSignal},
 		{post, BancontactSignalPath, nil, s.bancontactSignal},
 		{get, bancontactKeysPath, nil, s.bancontactKeys},

@@ -25,6 +25,7 @@ const (
 type invoicesPage struct {
 	page.Base
 	Documents []listed
+	Refunds   []refundCard
 }
 
 // invoices lists what was invoiced to the guardian, and what of it was taken back.
@@ -74,6 +75,9 @@ func (s *server) invoices(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	slices.SortFunc(p.Documents, byIssue)
+	if p.Refunds, err = s.myRefunds(r.Context(), l, g, nil); err != nil {
+		return err
+	}
 	p.Section, p.NoIndex = "family", true
 	p.Back = &page.Link{URL: "/mon-espace/", Text: l.T("portal.nav.family")}
 	return s.render(w, r, http.StatusOK, "invoices", p)

@@ -8,6 +8,7 @@ import (
 	"ribambelle/internal/civil"
 	"ribambelle/internal/enrol"
 	"ribambelle/internal/household"
+	"ribambelle/internal/ledger"
 	"ribambelle/internal/locale"
 	"ribambelle/internal/transport"
 	"ribambelle/portal/form"
@@ -42,6 +43,7 @@ func (c registrationCard) URL() string { return "/mon-espace/inscriptions/" + c.
 type registrationsPage struct {
 	page.Base
 	Pending, Valid, Over []registrationCard
+	PayAll               civil.Cents // what can be paid at once for several registrations; 0 for fewer
 }
 
 // registrations lists the registrations of the family.
@@ -68,6 +70,9 @@ func (s *server) registrations(w http.ResponseWriter, r *http.Request) error {
 			p.Over = append(p.Over, card)
 		}
 	}
+	if p.PayAll, err = s.payAllTotal(r.Context(), g, list); err != nil {
+		return err
+	}
 	return s.render(w, r, http.StatusOK, "registrations", p)
 }
 
@@ -81,7 +86,7 @@ func (s *server) registrationCard(l *locale.Locale, r myRegistration) registrati
 	if r.DueAt != nil {
 		c.Deadline = l.Deadline(*r.DueAt)
 	}
-	c.CanPay = r.State == enrol.AwaitingPayment && r.Payer
+	c.CanPay = r.NowCents() > 0
 	c.CanAnswer = r.State == enrol.Offered
 	c.CanLeave = !info.Exit && r.State != enrol.Completed && !r.CancelAsked && !r.FirstDay.Before(s.today())
 	if r.State == enrol.Waitlisted {
@@ -140,7 +145,7 @@ func coming(r myRegistration) []enrol.State {
 
 func nextActor(info enrol.Info, r myRegistration) string {
 	switch {
-	case info.Next == enrol.ByFamily && r.State == enrol.AwaitingPayment && !r.Payer:
+	case info.Next == enrol.ByFamily && r.State == enrol.AwaitingPayment && r.NowCents() == 0:
 		return "payer"
 	case info.Next == enrol.ByFamily:
 		return "you"
@@ -167,8 +172,16 @@ func nowOf(l *locale.Locale, c registrationCard) string {
 	switch {
 	case c.CancelAsked:
 		return l.T("portal.now.cancel_asked")
-	case c.State == enrol.AwaitingPayment && c.Payer && c.Deadline != "":
+	case c.State == enrol.AwaitingPayment && c.NowCents() > 0 && c.Deadline != "":
 		return l.T("portal.now.pay", c.Deadline)
+	case c.State == enrol.AwaitingPayment && c.KeptCents > 0:
+		return l.T("money.now.part_paid")
+	case c.State == enrol.Confirmed && c.NowCents() > 0:
+		return l.T("money.now.confirmed")
+	case c.NowCents() > 0 && c.State.Info().Exit:
+		return l.T("money.now.exit")
+	case c.State == enrol.Expired && c.KeptCents > 0:
+		return l.T("money.now.late")
 	case c.State == enrol.AwaitingPayment:
 		return l.T("portal.now.pay_other")
 	case c.State == enrol.Offered:
@@ -194,6 +207,8 @@ type registrationShowPage struct {
 	Bus       bool // a bus serves the camp
 	Agree     bool // the guardian's consent is asked for
 	Awaited   bool // the guardian asked, and another one has not agreed yet
+	Coming    []ledger.Instalment
+	Refunds   []refundCard
 }
 
 // ofRegistration returns who acts and the registration in the address.
@@ -212,6 +227,13 @@ func (s *server) registrationShowPage(r *http.Request, g parent, one myRegistrat
 	p := &registrationShowPage{Base: s.base(r, l.T("portal.registration.title", one.ChildName, one.CampName)), R: card, Form: form.New()}
 	p.Section, p.NoIndex = "registrations", true
 	p.Back = &page.Link{URL: "/mon-espace/inscriptions", Text: l.T("portal.registrations.title")}
+	var err error
+	if p.Refunds, err = s.myRefunds(r.Context(), l, g, &one.ID); err != nil {
+		return nil, err
+	}
+	if p.Coming, err = s.comingParts(r.Context(), one); err != nil {
+		return nil, err
+	}
 	if one.State.Info().Exit || one.State == enrol.Completed {
 		return p, nil
 	}

@@ -39,15 +39,33 @@ type myRegistration struct {
 	StopBack     string
 	StopBackAt   *int
 	Remark       string
-	Payer        bool // the guardian pays: it alone sees amounts
+	Payer        bool // the guardian is the first payer, and sees the price; who pays a part sees that
 	Rank         int  // on the waiting list, from 1
-	OwedCents    civil.Cents
+	DueID        *uuid.UUID  // what the guardian pays of it; nil for who pays nothing, or before it is charged
+	OwedCents    civil.Cents // of the own due
+	LaterCents   civil.Cents // of it on later days
+	OwnCents     civil.Cents // the own part of the price
+	KeptCents    civil.Cents // what came in on the own due and has not gone back
+	Covered      bool        // an organisation takes a part; told to the first payer alone, like Shared
+	Shared       bool        // somebody else takes a part
 	InvoiceID    *uuid.UUID
 	CancelAsked  bool // staff have a request to cancel
 	Reason       string
 
 	Steps []step // the timeline, filled by timelines
 }
+
+// NowCents is what the guardian has to pay of it by today; 0 while nothing is decided.
+func (r myRegistration) NowCents() civil.Cents {
+	switch r.State {
+	case enrol.Submitted, enrol.ToValidate, enrol.Waitlisted, enrol.Offered:
+		return 0
+	}
+	return max(0, r.OwedCents-max(0, min(r.LaterCents, r.OwedCents)))
+}
+
+// Pays reports whether the guardian pays for it, all of it or a part.
+func (r myRegistration) Pays() bool { return r.Payer || r.DueID != nil }
 
 // step is one line of a registration's history.
 type step struct {
@@ -80,11 +98,21 @@ func (s *server) myRegistrations(ctx context.Context, g parent, only *uuid.UUID)
 		    WHERE q.camp_id = r.camp_id
 		      AND q.state = 'waitlisted'
 		      AND (q.waiting_since, q.id) <= (r.waiting_since, r.id)) ELSE 0 END AS rank,
-		  COALESCE((
-		    SELECT sum(CASE WHEN l.kind IN ('charge', 'fee', 'refund') THEN l.cents ELSE -l.cents END)
-		    FROM ledger_line l
-		    WHERE l.registration_id = r.id
-		      AND l.payer_id = @guardian), 0)::bigint AS owed_cents,
+		  d.id AS due_id, m.owed_cents, m.own_cents, m.kept_cents,
+		  COALESCE((SELECT sum(i.cents) FROM instalment i WHERE i.due_id = d.id AND i.due_on > @today), 0)::bigint AS later_cents,
+		  r.payer_id = @guardian AND EXISTS (
+		    SELECT 1
+		    FROM due x
+		    WHERE x.registration_id = r.id
+		      AND x.kind = 'cover'
+		      AND x.ended_at IS NULL) AS covered,
+		  r.payer_id = @guardian AND EXISTS (
+		    SELECT 1
+		    FROM due x
+		    WHERE x.registration_id = r.id
+		      AND x.kind = 'family'
+		      AND x.payer_id <> @guardian
+		      AND x.ended_at IS NULL) AS shared,
 		  (SELECT i.id FROM invoice i WHERE i.registration_id = r.id AND i.payer_id = @guardian LIMIT 1) AS invoice_id,
 		  EXISTS (
 		    SELECT 1
@@ -100,6 +128,13 @@ func (s *server) myRegistrations(ctx context.Context, g parent, only *uuid.UUID)
 		LEFT JOIN ticket t ON t.id = r.ticket_id AND (SELECT count(*) FROM ticket a WHERE a.camp_id = c.id) > 1
 		LEFT JOIN bus_stop o ON o.id = r.stop_out_id
 		LEFT JOIN bus_stop b ON b.id = r.stop_back_id
+		LEFT JOIN due d ON d.registration_id = r.id AND d.payer_id = @guardian AND d.kind = 'family'
+		CROSS JOIN LATERAL (
+		  SELECT COALESCE(sum(CASE WHEN l.kind IN ('charge', 'fee', 'refund') THEN l.cents ELSE -l.cents END), 0)::bigint AS owed_cents,
+		    COALESCE(sum(CASE l.kind WHEN 'charge' THEN l.cents WHEN 'reduction' THEN -l.cents END), 0)::bigint AS own_cents,
+		    COALESCE(sum(CASE l.kind WHEN 'payment' THEN l.cents WHEN 'refund' THEN -l.cents END), 0)::bigint AS kept_cents
+		  FROM ledger_line l
+		  WHERE l.due_id = d.id) m
 		CROSS JOIN LATERAL (
 		  SELECT min(day) AS first_day, max(day) AS last_day, count(DISTINCT day)::int AS days
 		  FROM camp_session
@@ -108,7 +143,7 @@ func (s *server) myRegistrations(ctx context.Context, g parent, only *uuid.UUID)
 		WHERE r.child_id = ANY(@children)
 		  AND (@only::uuid IS NULL OR r.id = @only)
 		ORDER BY (r.state IN ('awaiting_payment', 'offered')) DESC, w.first_day, k.first_name, r.created_at, c.name, r.id`,
-		pgx.NamedArgs{"guardian": g.guardian.ID, "children": children, "only": only})
+		pgx.NamedArgs{"guardian": g.guardian.ID, "children": children, "only": only, "today": s.today()})
 	if err != nil {
 		return nil, fmt.Errorf("reading the registrations of guardian %s: %w", g.guardian.ID, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"ribambelle/internal/ledger"
 	"ribambelle/internal/locale"
 	"ribambelle/internal/mail"
+	"ribambelle/internal/pay/transfer"
 	"ribambelle/internal/problem"
 )
 
@@ -88,7 +89,7 @@ func (s *Store) refundLetter(ctx context.Context, tx db.Tx, m message, to person
 	case o.Way == ledger.ByCash:
 		l.key += ".cash"
 	case o.Way == ledger.ByTransfer:
-		l.facts = append(l.facts, mail.Fact{Label: loc.T("notice.fact.iban"), Value: Masked(o.IBAN)})
+		l.facts = append(l.facts, mail.Fact{Label: loc.T("notice.fact.iban"), Value: transfer.Masked(o.IBAN)})
 	case o.Way == ledger.ByCredit && o.CreditTo != nil:
 		l.key += ".credit"
 		other, err := readPlace(ctx, tx, *o.CreditTo)
@@ -99,13 +100,4 @@ func (s *Store) refundLetter(ctx context.Context, tx db.Tx, m message, to person
 		l.button = pathRegistration(other.ID)
 	}
 	return l, nil
-}
-
-// Masked writes an account number of which only the ends can be read: BE15 •••• 0130.
-func Masked(iban string) string {
-	iban = strings.ReplaceAll(iban, " ", "")
-	if len(iban) < 12 {
-		return iban
-	}
-	return iban[:4] + " •••• " + iban[len(iban)-4:]
 }

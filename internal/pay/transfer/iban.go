@@ -36,3 +36,12 @@ func ParseIBAN(s string) (string, error) {
 	}
 	return v, nil
 }
+
+// Masked writes an account number of which only the ends can be read: BE15 •••• 0130.
+func Masked(iban string) string {
+	iban = strings.ReplaceAll(iban, " ", "")
+	if len(iban) < 12 {
+		return iban
+	}
+	return iban[:4] + " •••• " + iban[len(iban)-4:]
+}
