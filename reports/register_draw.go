@@ -48,7 +48,7 @@ type sheet struct {
 // drawRegister turns what was read into a workbook: one sheet to print and fill in, one that says what it is.
 func drawRegister(d Document, j job, r register) ([]byte, error) {
 	f := excelize.NewFile()
-	defer f.Close() //nolint:errcheck // removes temporary files; what counts has been written by then
+	defer f.Close()
 	l, err := newLook(f)
 	if err != nil {
 		return nil, fmt.Errorf("styling the workbook: %w", err)

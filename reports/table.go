@@ -105,7 +105,7 @@ func (t *table) plainCell(v any) string {
 
 func (t *table) workbook() ([]byte, error) {
 	f := excelize.NewFile()
-	defer f.Close() //nolint:errcheck // removes temporary files; what counts has been written by then
+	defer f.Close()
 	l, err := newLook(f)
 	if err != nil {
 		return nil, err

@@ -45,10 +45,9 @@ func say(format string, args ...any) { fmt.Printf("proof: "+format+"\n", args...
 type proof struct {
 	*commune
 	t     *testing.T
-	sim   *molliesim.Server
+	books *molliesim.Server
 	began time.Time
 
-	mu    sync.Mutex
 	done  map[string]int
 	total int
 }
@@ -77,17 +76,17 @@ func newProof(t *testing.T) *proof {
 	}
 	raise(t, w)
 	p := &proof{t: t, began: time.Now(), done: map[string]int{}}
-	outside := httptest.NewServer(http.HandlerFunc(p.outside))
+	outside := httptest.NewServer(http.HandlerFunc(p.answer))
 	t.Cleanup(outside.Close)
 	provider := httptest.NewUnstartedServer(nil)
 	base := "http://" + provider.Listener.Addr().String()
-	p.sim, err = molliesim.Open(ctx, dbtest.Empty(t).Pool, molliesim.Options{
+	p.books, err = molliesim.Open(ctx, dbtest.Empty(t).Pool, molliesim.Options{
 		APIKey: apiKey, BaseURL: base, Clock: clock(p.began), Minute: 40 * time.Millisecond, Lifetime: 8 * time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	provider.Config.Handler = p.sim
+	provider.Config.Handler = p.books
 	provider.Start()
 	t.Cleanup(provider.Close)
 	if p.commune, err = join(ctx, d, base, outside.URL, clock(p.began)); err != nil {
@@ -95,22 +94,22 @@ func newProof(t *testing.T) *proof {
 	}
 	running, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	wg.Go(func() { p.sim.Run(running) })
+	wg.Go(func() { p.books.Run(running) })
 	t.Cleanup(func() { stop(); wg.Wait() })
 	return p
 }
 
-// outside answers for payers on the provider's page, and takes its signals as the portal does.
-func (p *proof) outside(w http.ResponseWriter, r *http.Request) {
+// answer stands for payers on the provider's page, and takes its signals as the portal does.
+func (p *proof) answer(w http.ResponseWriter, r *http.Request) {
 	ctx := context.WithoutCancel(r.Context())
 	if path, ok := strings.CutPrefix(r.URL.Path, "/act/"); ok {
 		id, action, _ := strings.Cut(path, "/")
-		_, _ = p.sim.Act(ctx, id, molliesim.Action(action), "bancontact")
+		_, _ = p.books.Act(ctx, id, molliesim.Action(action), "bancontact")
 		return
 	}
-	id, err := p.commune.enrol.PaymentByProvider(ctx, "mollie", r.FormValue("id"))
+	id, err := p.enrol.PaymentByProvider(ctx, "mollie", r.FormValue("id"))
 	if err == nil {
-		_, _ = p.commune.enrol.CheckPayment(ctx, id) // what fails is asked again at the end
+		_, _ = p.enrol.CheckPayment(ctx, id) // what fails is asked again at the end
 	}
 	w.WriteHeader(http.StatusOK)
 }
@@ -118,8 +117,8 @@ func (p *proof) outside(w http.ResponseWriter, r *http.Request) {
 // run starts the process, makes trouble at the provider, and kills the process once it has done n commands.
 func (p *proof) run(serial uint64, n int, rnd *rand.Rand) {
 	p.t.Helper()
-	cmd := exec.CommandContext(p.t.Context(), os.Args[0], "-test.run=^TestWorker$", "-test.timeout=0") //nolint:gosec // ourselves
-	cmd.Env = append(os.Environ(), envDB+"="+dbtest.URL(p.db), envSim+"="+p.commune.sim, envOut+"="+p.commune.outside,
+	cmd := exec.CommandContext(p.t.Context(), os.Args[0], "-test.run=^TestWorker$", "-test.timeout=0")
+	cmd.Env = append(os.Environ(), envDB+"="+dbtest.URL(p.db), envSim+"="+p.sim, envOut+"="+p.outside,
 		envBegan+"="+p.began.Format(time.RFC3339Nano), fmt.Sprintf("%s=%d", envSeed, *seed+serial))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -160,7 +159,7 @@ func (p *proof) trouble(rnd *rand.Rand) {
 	if t.Kind == molliesim.TroubleOtherAmount {
 		t.Cents = civil.Cents(100 + rnd.IntN(9000))
 	}
-	if err := p.sim.Script(p.t.Context(), t); err != nil {
+	if err := p.books.Script(p.t.Context(), t); err != nil {
 		p.t.Error(err)
 	}
 }
@@ -170,15 +169,15 @@ func (p *proof) trouble(rnd *rand.Rand) {
 func (p *proof) settle() {
 	p.t.Helper()
 	ctx := p.t.Context()
-	if err := p.sim.ClearScript(ctx); err != nil {
+	if err := p.books.ClearScript(ctx); err != nil {
 		p.t.Fatal(err)
 	}
 	for round := range 60 {
 		for _, id := range p.ids(`SELECT id FROM refund WHERE state = 'decided' AND way = 'provider'`) {
-			_ = p.commune.enrol.SendRefund(ctx, id)
+			_ = p.enrol.SendRefund(ctx, id)
 		}
 		for _, id := range p.ids(`SELECT id FROM payment`) {
-			if _, err := p.commune.enrol.CheckPayment(ctx, id); err != nil && round == 59 {
+			if _, err := p.enrol.CheckPayment(ctx, id); err != nil && round == 59 {
 				p.t.Errorf("payment %s: %v", id, err)
 			}
 		}
@@ -211,13 +210,13 @@ func (p *proof) ids(sql string) []uuid.UUID {
 func (p *proof) compare() {
 	p.t.Helper()
 	ctx := p.t.Context()
-	books, err := p.sim.Books(ctx)
+	entries, err := p.books.Books(ctx)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	var paid, refunded, taken civil.Cents
 	var nPaid, nBack, differ int
-	for _, e := range books {
+	for _, e := range entries {
 		if e.Status != "paid" {
 			e.Cents = 0
 		} else {
@@ -247,7 +246,7 @@ func (p *proof) compare() {
 		say("  %-18s %5d", name, p.done[name])
 	}
 	say("%d payments at the provider, %d paid: %s €; %d with money back: %s € refunded, %s € taken back by banks; %d differ from the ledger",
-		len(books), nPaid, paid.Euros(), nBack, refunded.Euros(), taken.Euros(), differ)
+		len(entries), nPaid, paid.Euros(), nBack, refunded.Euros(), taken.Euros(), differ)
 	checked := 0
 	for _, all := range []map[string]string{enrol.Invariants, ledger.Invariants} {
 		for name, sql := range all {

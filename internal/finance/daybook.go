@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -69,7 +70,7 @@ func Words(t func(key string, args ...any) string, e Entry) string {
 	if i := strings.LastIndexByte(head, ':'); i > 0 { // « Bus, aller : arrêt %s »
 		head = head[:i]
 	}
-	return strings.TrimRight(head, "  :«„“‘(")
+	return strings.TrimRightFunc(head, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(":«„“‘(", r) })
 }
 
 // Day returns the civil day of the line.
