@@ -32,7 +32,9 @@ func (a answer) small(t *testing.T) answer {
 }
 
 // plain is text with spaces that break.
-func plain(a answer, selector string) string { return strings.ReplaceAll(a.text(selector), "\u00a0", " ") }
+func plain(a answer, selector string) string {
+	return strings.ReplaceAll(a.text(selector), "\u00a0", " ")
+}
 
 // father gives Léa a second parent with the right to pay.
 func (j *journey) father(rights ...household.Right) (*browser, household.Guardian) {

@@ -13,8 +13,8 @@ import (
 type refundPage struct {
 	page.Base
 	C       refundCard
-	Reason  string      // the commune's, when it cancelled for every family
-	Account bool        // the payer must say to which account
+	Reason  string   // the commune's, when it cancelled for every family
+	Account bool     // the payer must say to which account
 	Choices []choice // registrations that the money may pay
 	Form    *form.Form
 }

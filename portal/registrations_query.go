@@ -39,8 +39,8 @@ type myRegistration struct {
 	StopBack     string
 	StopBackAt   *int
 	Remark       string
-	Payer        bool // the guardian is the first payer, and sees the price; who pays a part sees that
-	Rank         int  // on the waiting list, from 1
+	Payer        bool        // the guardian is the first payer, and sees the price; who pays a part sees that
+	Rank         int         // on the waiting list, from 1
 	DueID        *uuid.UUID  // what the guardian pays of it; nil for who pays nothing, or before it is charged
 	OwedCents    civil.Cents // of the own due
 	LaterCents   civil.Cents // of it on later days
