@@ -368,6 +368,37 @@ func TestRefundAsMoney(t *testing.T) {
 	}
 }
 
+// TestRefundByTheWayItCame: what came through a provider goes back through it, and nobody is asked for an account.
+func TestRefundByTheWayItCame(t *testing.T) {
+	t.Parallel()
+	j := newJourney(t)
+	ctx := context.Background()
+	page := j.register()
+	j.decide(page, true)
+	j.parent.send(page+"/paiement", "method", "bancontact").to(t, page+"/paiement")
+	j.provider.set(pay.StatusPaid)
+	var id uuid.UUID
+	err := j.db.QueryRow(ctx, `SELECT id FROM payment`).Scan(&id)
+	if err == nil {
+		_, err = j.config.Enrol.CheckPayment(ctx, id)
+	}
+	if err == nil {
+		_, err = j.config.Enrol.CancelCamp(ctx, j.agent.ID, j.camp, uuid.New(), "Canicule")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := j.refundOf()
+	choice := j.parent.see(at)
+	choice.has(t, "#argent ~ form", "L’argent repart par le moyen avec lequel vous avez payé.")
+	if choice.doc.Find("input[name=iban]").Length() != 0 {
+		t.Error("an account is asked for that nobody needs")
+	}
+	j.parent.send(at+"/argent").to(t, page+"#remboursements")
+	j.parent.see(page).has(t, "#remboursements", "70,00 € décidéL’argent repart par le moyen avec lequel vous avez payé.")
+	j.parent.get(at).to(t, page+"#remboursements") // chosen
+}
+
 // TestRefundForAnotherCamp: the money pays what is owed elsewhere; what is left can be chosen again.
 func TestRefundForAnotherCamp(t *testing.T) {
 	t.Parallel()
@@ -428,4 +459,33 @@ func TestPaidLate(t *testing.T) {
 	j.paid(page)
 	j.parent.see(page).has(t, ".notice", "Votre paiement est arrivé après le délai")
 	j.parent.get(page+"/paiement").to(t, page)
+}
+
+// TestCancelledDaysAreTold: the family's history and the office's name the cancelled days, with the reason, and not
+// another bus; the lower price and what comes back stand on the page.
+func TestCancelledDaysAreTold(t *testing.T) {
+	t.Parallel()
+	j := newJourney(t)
+	ctx := context.Background()
+	page := j.register()
+	j.decide(page, true)
+	j.paid(page)
+	var session uuid.UUID
+	err := j.db.QueryRow(ctx, `SELECT id FROM camp_session WHERE camp_id = $1 AND day = '2027-07-07'`, j.camp).Scan(&session)
+	if err == nil {
+		_, err = j.config.Enrol.CancelSessions(ctx, j.agent.ID, j.camp, uuid.New(), []uuid.UUID{session}, "Alerte aux orages")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := j.parent.see(page)
+	agent := j.again("agent@example.test")
+	office := agent.see("/gestion/inscriptions/" + j.id(page).String())
+	for who, a := range map[string]answer{"the family": mine, "the office": office} {
+		if line := a.text(".line"); !strings.Contains(line, "Jours annulés par la commune") || !strings.Contains(line, "Alerte aux orages") || strings.Contains(line, "Arrêts de bus") {
+			t.Errorf("%s reads %q", who, line)
+		}
+	}
+	mine.has(t, "table.money", "Séances annulées par la commune : 1-14,00 €")
+	mine.has(t, "#remboursements", "14,00 € à choisir")
 }

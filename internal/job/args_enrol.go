@@ -70,7 +70,7 @@ type RefundChanged struct {
 	State    string `json:"state"`
 }
 
-// InstalmentsDue tells payers of an instalment that is to be paid, and gives what was not paid to staff.
+// InstalmentsDue gives to staff what was not paid of an instalment on its day; its payer was reminded before.
 type InstalmentsDue struct{}
 
 func (RefundSend) Kind() string     { return "refund_send" }     //nolint:revive // see RegistrationChanged
