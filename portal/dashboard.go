@@ -81,10 +81,10 @@ func (s *server) dashboard(w http.ResponseWriter, r *http.Request) error {
 		p.Children = append(p.Children, t)
 	}
 	for _, one := range registrations {
-		switch card := s.registrationCard(l, one); {
-		case card.CanPay || card.CanAnswer:
+		if card := s.registrationCard(l, one); card.CanPay || card.CanAnswer {
 			p.Acts = append(p.Acts, card)
-			p.Pending++
+		}
+		switch {
 		case one.State.Info().List == enrol.Pending:
 			p.Pending++
 		case one.State.Info().List == enrol.Valid:
@@ -94,14 +94,8 @@ func (s *server) dashboard(w http.ResponseWriter, r *http.Request) error {
 	if p.PayAll, err = s.payAllTotal(r.Context(), g, registrations); err != nil {
 		return err
 	}
-	refunds, err := s.myRefunds(r.Context(), l, g, nil)
-	if err != nil {
+	if p.Refunds, err = s.myChoices(r.Context(), l, g); err != nil {
 		return err
-	}
-	for _, one := range refunds {
-		if one.Choose {
-			p.Refunds = append(p.Refunds, one)
-		}
 	}
 	return s.render(w, r, http.StatusOK, "dashboard", p)
 }

@@ -322,7 +322,7 @@ func TestRefundAsMoney(t *testing.T) {
 	j := newJourney(t)
 	page := j.cancelled()
 	at := j.refundOf()
-	for path, where := range map[string]string{"/mon-espace/": ".notice", page: "#remboursements", "/mon-espace/factures": "#remboursements"} {
+	for path, where := range map[string]string{"/mon-espace/": ".notice", "/mon-espace/inscriptions": ".notice", page: "#remboursements", "/mon-espace/factures": "#remboursements"} {
 		a := j.parent.see(path).small(t)
 		a.has(t, where, "70,00 €")
 		if a.doc.Find("a[href='"+at+"']").Length() != 1 {
@@ -409,7 +409,7 @@ func TestRefundForAnotherCamp(t *testing.T) {
 	at := j.refundOf()
 	choice := j.parent.see(at)
 	choice.has(t, "#stage ~ form", "Léa · Cirque")
-	choice.has(t, "#stage ~ form .hint", "Il reste 60,00 € à payer. Ce montant en paie 60,00 €.")
+	choice.has(t, "#stage ~ form .hint", "Il reste 60,00 € à payer : ce montant en couvre 60,00 €.")
 	if bad := j.parent.send(at + "/stage"); bad.StatusCode != http.StatusUnprocessableEntity {
 		t.Errorf("no camp chosen answers %d", bad.StatusCode)
 	} else {
@@ -438,6 +438,11 @@ func TestFeeAfterAnExit(t *testing.T) {
 	j.exec(`INSERT INTO ledger_line (due_id, registration_id, payer_id, debtor_id, kind, cents, label, source, actor, at)
 		SELECT id, registration_id, payer_id, debtor_id, 'refund', 7000, 'ledger.chargeback', 'mollie', 'provider:mollie', now() FROM due`)
 	j.parent.see(page).has(t, ".notice", "Il reste un montant à payer.Payer 14,00 €")
+	list := j.parent.see("/mon-espace/inscriptions")
+	list.has(t, "section.panel .btn", "Payer 14,00 €")
+	if list.doc.Find("details .btn").Length() != 0 {
+		t.Error("what is left to pay is folded away")
+	}
 	j.parent.see(page+"/paiement").has(t, ".amount", "14,00 €")
 	j.parent.send(page+"/paiement", "method", "bancontact").to(t, page+"/paiement")
 	if n := j.count(`SELECT cents FROM payment`); n != 1400 {

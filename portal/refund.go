@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -65,6 +66,12 @@ func (s *server) myRefunds(ctx context.Context, l *locale.Locale, g parent, only
 		list[i].say(l)
 	}
 	return list, nil
+}
+
+// myChoices returns the refunds that wait for the guardian's choice.
+func (s *server) myChoices(ctx context.Context, l *locale.Locale, g parent) ([]refundCard, error) {
+	list, err := s.myRefunds(ctx, l, g, nil)
+	return slices.DeleteFunc(list, func(c refundCard) bool { return !c.Choose }), err
 }
 
 // refundTags are the kinds of tag of the states.

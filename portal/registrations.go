@@ -43,7 +43,8 @@ func (c registrationCard) URL() string { return "/mon-espace/inscriptions/" + c.
 type registrationsPage struct {
 	page.Base
 	Pending, Valid, Over []registrationCard
-	PayAll               civil.Cents // what can be paid at once for several registrations; 0 for fewer
+	PayAll               civil.Cents  // what can be paid at once for several registrations; 0 for fewer
+	Refunds              []refundCard // that wait for the family's choice
 }
 
 // registrations lists the registrations of the family.
@@ -61,16 +62,19 @@ func (s *server) registrations(w http.ResponseWriter, r *http.Request) error {
 	p.Section, p.NoIndex = "registrations", true
 	for _, one := range list {
 		card := s.registrationCard(l, one)
-		switch one.State.Info().List {
-		case enrol.Pending:
+		switch list := one.State.Info().List; {
+		case list == enrol.Pending || one.State.Info().Exit && card.CanPay: // what is left to pay is not folded away
 			p.Pending = append(p.Pending, card)
-		case enrol.Valid:
+		case list == enrol.Valid:
 			p.Valid = append(p.Valid, card)
 		default:
 			p.Over = append(p.Over, card)
 		}
 	}
 	if p.PayAll, err = s.payAllTotal(r.Context(), g, list); err != nil {
+		return err
+	}
+	if p.Refunds, err = s.myChoices(r.Context(), l, g); err != nil {
 		return err
 	}
 	return s.render(w, r, http.StatusOK, "registrations", p)
