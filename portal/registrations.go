@@ -112,6 +112,8 @@ func (s *server) registrationCard(l *locale.Locale, r myRegistration) registrati
 				t.Text = l.T("timeline.bus_refused")
 			case "sessions_cancelled":
 				t.Text = l.T("timeline.sessions_cancelled")
+			case "cancel_refused":
+				t.Text = l.T("timeline.cancel_refused")
 			default:
 				t.Text = l.T("portal.timeline.bus_changed")
 			}

@@ -34,7 +34,7 @@ const (
 
 // routes is every page. The staff office and the leaders' pages keep their own tables.
 func (s *server) routes() []route {
-	return slices.Concat(s.publicRoutes(), s.parentRoutes(), s.basketRoutes(), s.leaveRoutes(), s.rushRoutes(), s.familyRoutes(), s.staffRoutes(), s.staffFamilyRoutes(), s.staffBankRoutes(), s.staffCashRoutes(), s.staffTreasuryRoutes(), s.staffDocumentRoutes(), s.staffFinanceRoutes(), s.leaderRoutes())
+	return slices.Concat(s.publicRoutes(), s.parentRoutes(), s.basketRoutes(), s.leaveRoutes(), s.rushRoutes(), s.familyRoutes(), s.staffRoutes(), s.staffFamilyRoutes(), s.staffBankRoutes(), s.staffCashRoutes(), s.staffTreasuryRoutes(), s.staffDocumentRoutes(), s.staffMoneyRoutes(), s.staffFinanceRoutes(), s.leaderRoutes())
 }
 
 func (s *server) publicRoutes() []route {

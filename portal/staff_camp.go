@@ -41,6 +41,7 @@ type staffCampPage struct {
 	History     []staffAudit
 	CanOrganise bool
 	CanPrice    bool
+	CanEnd      bool // give it up, or some of its sessions
 	MayHave     bool // the register
 	MayMedical  bool // with alerts
 	Form        *form.Form
@@ -112,7 +113,7 @@ func (s *server) campPage(r *http.Request, id uuid.UUID) (*staffCampPage, error)
 	if err != nil {
 		return nil, err
 	}
-	p := &staffCampPage{staffPage: base, Camp: c, PublicURL: campURL(c.ID, c.Name), CanOrganise: s.can(r, mayOrganise), CanPrice: s.can(r, mayPrice), Form: form.New()}
+	p := &staffCampPage{staffPage: base, Camp: c, PublicURL: campURL(c.ID, c.Name), CanOrganise: s.can(r, mayOrganise), CanPrice: s.can(r, mayPrice), CanEnd: s.can(r, mayEndCamp), Form: form.New()}
 	p.Back = &page.Link{URL: "/gestion/stages", Text: p.L.T("staff.camps.title")}
 	p.For = who(p.L, c.Levels, c.AgeMin, c.AgeMax)
 	list, err := s.campRows(ctx, `c.id = @id`, `c.id`, pgx.NamedArgs{"id": id})

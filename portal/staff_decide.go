@@ -17,11 +17,10 @@ import (
 type staffReasonPage struct {
 	staffPage
 	Row    queueRow
-	Action string // valider, refuser, annuler or reprendre
+	Action string // valider, refuser, reprendre, bus or garder
 	Form   *form.Form
 	From   string         // where to go on
 	Bars   []enrol.Reason // that the decision would pass over
-	Leave  *enrol.Leaving // what the end would cost; nil for another action
 }
 
 // staffManyPage shows what a decision on many registrations would do, before it is made.
@@ -75,21 +74,10 @@ func (s *server) staffRefuseForm(w http.ResponseWriter, r *http.Request) error {
 	return s.askReason(w, r, "refuser", form.New())
 }
 
-func (s *server) staffCancelForm(w http.ResponseWriter, r *http.Request) error {
-	return s.askReason(w, r, "annuler", form.New())
-}
-
 // staffRefuse refuses one request with a reason.
 func (s *server) staffRefuse(w http.ResponseWriter, r *http.Request) error {
 	return s.withReason(w, r, "refuser", "flash.registration_refused", func(account, id uuid.UUID, reason string) error {
 		return s.Enrol.Decide(r.Context(), account, id, false, reason)
-	})
-}
-
-// staffCancel ends a registration for the commune with a reason.
-func (s *server) staffCancel(w http.ResponseWriter, r *http.Request) error {
-	return s.withReason(w, r, "annuler", "flash.registration_cancelled", func(account, id uuid.UUID, reason string) error {
-		return s.Enrol.Cancel(r.Context(), account, id, reason)
 	})
 }
 
@@ -125,19 +113,12 @@ func (s *server) askReason(w http.ResponseWriter, r *http.Request, action string
 		return problem.NotFound("registration.not_found")
 	}
 	p.Row = rows[0]
-	switch action {
-	case "valider":
+	if action == "valider" {
 		reasons, err := s.Enrol.Reasons(r.Context(), id)
 		if err != nil {
 			return err
 		}
 		_, p.Bars, _ = sortReasons(reasons)
-	case "annuler":
-		v, err := s.Enrol.LeavingFor(r.Context(), id)
-		if err != nil {
-			return err
-		}
-		p.Leave = &v
 	}
 	if f.Text("from") == fromCounter {
 		p.From = fromCounter

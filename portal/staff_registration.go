@@ -4,20 +4,15 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"ribambelle/internal/camp"
-	"ribambelle/internal/civil"
 	"ribambelle/internal/enrol"
 	"ribambelle/internal/household"
 	"ribambelle/internal/ledger"
-	"ribambelle/internal/pay/transfer"
-	"ribambelle/internal/problem"
 	"ribambelle/portal/form"
 	"ribambelle/portal/page"
 )
@@ -33,13 +28,20 @@ type staffRegistrationPage struct {
 	Others        []queueRow // the child's other registrations
 	StopOut       string
 	StopBack      string
-	Money         *staffMoney
+	Money         *staffMoney   // the first due
+	Dues          []*staffMoney // every one, with what each payer owes
+	Total         ledger.Balance
+	Refunds       []staffRefund
+	Payable       []choice   // dues on which a payment can be noted
 	Form          *form.Form // of a payment seen by staff
 	Key           uuid.UUID
 	Timeline      []staffEvent
 	Tasks         []taskRow
 	CanDecide     bool
 	CanCash       bool
+	CanRefund     bool
+	CanShare      bool
+	CanPayers     bool
 	Mirrored      bool
 	WaitingBefore int // how many families wait before this one
 	Bars          []enrol.Reason
@@ -82,34 +84,6 @@ type staffGuardian struct {
 // Name is the guardian's name.
 func (g staffGuardian) Name() string { return g.FirstName + " " + g.LastName }
 
-// staffMoney is what is due for a registration and what was paid.
-type staffMoney struct {
-	DueID         uuid.UUID
-	Communication string
-	Lines         []staffMoneyLine
-	Balance       ledger.Balance
-	InvoiceID     *uuid.UUID
-	InvoiceNumber string
-}
-
-type staffMoneyLine struct {
-	Kind   ledger.Kind
-	Cents  civil.Cents
-	Label  string
-	Args   []string `db:"-"`
-	Source string
-	At     time.Time
-}
-
-// Signed is the amount as it counts for the family: what lowers the debt is negative.
-func (m staffMoneyLine) Signed() civil.Cents {
-	switch m.Kind {
-	case ledger.Reduction, ledger.WriteOff, ledger.Payment:
-		return -m.Cents
-	}
-	return m.Cents
-}
-
 // staffEvent is one change of a registration.
 type staffEvent struct {
 	FromState *enrol.State
@@ -133,6 +107,9 @@ func (e staffEvent) BusRefused() bool { return e.Topic == "bus_refused" }
 // SessionsCancelled reports whether the line tells that the commune cancelled sessions of the camp.
 func (e staffEvent) SessionsCancelled() bool { return e.Topic == "sessions_cancelled" }
 
+// CancelRefused reports whether the line tells that the registration stays, though a guardian asked to cancel it.
+func (e staffEvent) CancelRefused() bool { return e.Topic == "cancel_refused" }
+
 // staffRegistration shows one registration.
 func (s *server) staffRegistration(w http.ResponseWriter, r *http.Request) error {
 	p, err := s.staffRegistrationOf(r, pathID(r))
@@ -155,6 +132,7 @@ func (s *server) staffRegistrationOf(r *http.Request, id uuid.UUID) (*staffRegis
 	p := &staffRegistrationPage{
 		staffPage: base, Registration: reg, Info: reg.State.Info(), Key: uuid.New(), Form: form.New(),
 		CanDecide: s.can(r, mayDecide), CanCash: s.can(r, mayCash),
+		CanRefund: s.can(r, mayRefund), CanShare: s.can(r, mayShare), CanPayers: s.can(r, mayPayers),
 	}
 	list, err := s.staffRows(ctx, p.L, `r.child_id = @child`, `r.created_at DESC, r.id`, pgx.NamedArgs{"child": reg.ChildID})
 	if err != nil {
@@ -178,12 +156,8 @@ func (s *server) staffRegistrationOf(r *http.Request, id uuid.UUID) (*staffRegis
 	if p.StopOut, p.StopBack, err = s.staffStops(ctx, reg); err != nil {
 		return nil, err
 	}
-	if p.Money, err = s.staffMoneyOf(ctx, reg); err != nil {
+	if err := s.fillMoney(r, p); err != nil {
 		return nil, err
-	}
-	s.keepPrivate(r, p)
-	if p.Money != nil && p.Money.Balance.Owed() > 0 {
-		p.Form.Set("amount", strings.Replace(p.Money.Balance.Owed().Euros(), ".", ",", 1)).Set("source", "bank")
 	}
 	if p.Timeline, err = s.staffTimeline(ctx, id); err != nil {
 		return nil, err
@@ -238,42 +212,6 @@ func (s *server) staffStops(ctx context.Context, r enrol.Registration) (out, bac
 	return out, back, nil
 }
 
-// staffMoneyOf returns what is due for a registration with its lines, nil before anything is due.
-func (s *server) staffMoneyOf(ctx context.Context, r enrol.Registration) (*staffMoney, error) {
-	d, err := ledger.DueOf(ctx, s.DB, r.ID)
-	if problem.Is(err, problem.KindNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	m := &staffMoney{DueID: d.ID, Communication: transfer.Communication(d.Communication).String()}
-	if m.Balance, err = ledger.BalanceOf(ctx, s.DB, d.ID, s.today()); err != nil {
-		return nil, err
-	}
-	rows, err := s.DB.Query(ctx, `
-		SELECT kind, cents, label, source, at
-		FROM ledger_line
-		WHERE due_id = @due
-		ORDER BY at, id`,
-		pgx.NamedArgs{"due": d.ID})
-	if err != nil {
-		return nil, fmt.Errorf("reading the lines of due %s: %w", d.ID, err)
-	}
-	if m.Lines, err = pgx.CollectRows(rows, pgx.RowToStructByName[staffMoneyLine]); err != nil {
-		return nil, fmt.Errorf("reading the lines of due %s: %w", d.ID, err)
-	}
-	m.fill(r.PriceDetail)
-	err = s.DB.QueryRow(ctx, `
-		SELECT (SELECT id FROM invoice WHERE due_id = @due ORDER BY year DESC, number DESC LIMIT 1),
-		  COALESCE((SELECT content->>'Number' FROM invoice WHERE due_id = @due ORDER BY year DESC, number DESC LIMIT 1), '')`,
-		pgx.NamedArgs{"due": d.ID}).Scan(&m.InvoiceID, &m.InvoiceNumber)
-	if err != nil {
-		return nil, fmt.Errorf("reading the invoice of due %s: %w", d.ID, err)
-	}
-	return m, nil
-}
-
 // staffDecisions reads what stands against the registration, what staff let pass, and how the family agreed.
 func (s *server) staffDecisions(ctx context.Context, p *staffRegistrationPage) error {
 	args := pgx.NamedArgs{"id": p.Registration.ID}
@@ -318,19 +256,6 @@ func (s *server) staffDecisions(ctx context.Context, p *staffRegistrationPage) e
 	return err
 }
 
-// fill gives each charge the words of the price that it comes from: the ledger keeps only what they say.
-func (m *staffMoney) fill(price []enrol.PriceLine) {
-	price = slices.Clone(price)
-	for i := range m.Lines {
-		line := &m.Lines[i]
-		at := slices.IndexFunc(price, func(p enrol.PriceLine) bool { return p.Label == line.Label && p.Cents == line.Signed() })
-		if (line.Kind == ledger.Charge || line.Kind == ledger.Reduction) && at >= 0 {
-			line.Args = price[at].Args
-			price = slices.Delete(price, at, at+1)
-		}
-	}
-}
-
 func (s *server) staffTimeline(ctx context.Context, id uuid.UUID) ([]staffEvent, error) {
 	rows, err := s.DB.Query(ctx, `
 		SELECT e.from_state, e.to_state, e.at, e.actor_kind, e.actor_id, COALESCE(a.name, '') AS actor_name, e.reason, e.topic
@@ -347,48 +272,4 @@ func (s *server) staffTimeline(ctx context.Context, id uuid.UUID) ([]staffEvent,
 		return nil, fmt.Errorf("reading the history of registration %s: %w", id, err)
 	}
 	return list, nil
-}
-
-// staffPayment books money that staff saw on the account or at the counter, once however often the form is sent.
-func (s *server) staffPayment(w http.ResponseWriter, r *http.Request) error {
-	f, err := form.Read(r)
-	if err != nil {
-		return err
-	}
-	id := pathID(r)
-	due, err := ledger.DueOf(r.Context(), s.DB, id)
-	if err != nil {
-		return err
-	}
-	cents := f.Cents("amount")
-	key, ok := f.UUID("key")
-	if !ok {
-		f.Add("", "form.unreadable")
-	}
-	if f.OK() {
-		_, account := s.actorOf(r)
-		if err := f.Take(s.Enrol.RecordPayment(r.Context(), account, due.ID, cents, f.Text("source"), key)); err != nil {
-			return err
-		}
-	}
-	if !f.OK() {
-		p, err := s.staffRegistrationOf(r, id)
-		if err != nil {
-			return err
-		}
-		p.Form = f
-		if ok {
-			p.Key = key
-		}
-		if f.Text("from") == fromCounter {
-			p.atCounter()
-			return s.refuse(w, r, "staff/counter_done", f, p)
-		}
-		return s.refuse(w, r, "staff/registration", f, p)
-	}
-	s.flash(w, "flash.payment_recorded")
-	if f.Text("from") == fromCounter {
-		return seeOther(w, r, "/gestion/guichet/inscriptions/"+id.String())
-	}
-	return seeOther(w, r, "/gestion/inscriptions/"+id.String())
 }

@@ -191,6 +191,7 @@ func (s *server) staff(r *http.Request, title, current string) (staffPage, staff
 	}
 	if s.can(r, mayFinance) {
 		entry(financePath, "finance.nav", 0)
+		entry(staffRefundPath, "smoney.refunds", 0)
 	}
 	entry("/gestion/stages", "staff.nav.camps", 0)
 	entry(tariffPath, "tariff.title", 0)

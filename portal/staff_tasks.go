@@ -40,14 +40,19 @@ type taskRow struct {
 func (t taskRow) URL() string {
 	switch t.SubjectKind {
 	case "registration":
-		return "/gestion/inscriptions/" + t.SubjectID
+		return t.solvedAt()
+	case "refund":
+		return staffRefundPath + "/" + t.SubjectID
 	case "camp":
+		if t.Kind == task.CampGone {
+			return "/gestion/stages/" + t.SubjectID + "/annuler"
+		}
 		return "/gestion/stages/" + t.SubjectID
 	case "message":
 		if guardian, _ := t.Detail["guardian"].(string); guardian != "" && t.Detail["template"] == "family_claim" {
 			return "/gestion/adultes/" + guardian + "/acces" // a mail that came back becomes a letter
 		}
-	case "cash_day":
+	case "cash_day": // the desk closes there
 		return cashPath + "/jours/" + t.SubjectID
 	case "duplicate":
 		return "/gestion/doublons/" + t.SubjectID
@@ -57,6 +62,39 @@ func (t taskRow) URL() string {
 		return "/gestion/liens/" + guardian + "/" + child
 	}
 	return ""
+}
+
+// solvedAt is the page of a registration where its matter is solved. What is owed back is seen to by who decides refunds;
+// for others the page of the registration says so.
+func (t taskRow) solvedAt() string {
+	at := registrationPath + t.SubjectID
+	switch t.Kind {
+	case task.OverPaid, task.RefundDue, task.LateMoney, task.OtherAmount, task.PartPaid, task.OwesAgain:
+		return at + "#money"
+	case task.CancelAsked:
+		return at + "#asked"
+	}
+	return at
+}
+
+// GivesBack reports whether the matter is money to give back: the form is one tap.
+func (t taskRow) GivesBack() bool {
+	return t.Kind == task.OverPaid || t.Kind == task.RefundDue || t.Kind == task.LateMoney
+}
+
+// CancelAsked reports whether a guardian asks to cancel.
+func (t taskRow) CancelAsked() bool { return t.Kind == task.CancelAsked }
+
+// LateMoney reports whether money came after the place was given up: the place may be given again.
+func (t taskRow) LateMoney() bool { return t.Kind == task.LateMoney }
+
+// SolvesItself reports whether the matter closes when what it asks for is done: nobody ticks it off by hand.
+func (t taskRow) SolvesItself() bool {
+	switch t.Kind {
+	case task.OverPaid, task.RefundDue, task.LateMoney, task.CancelAsked, task.RefundStuck, task.RefundSecond, task.DeskOpen, task.OwesAgain:
+		return true
+	}
+	return false
 }
 
 // BusAsked reports whether a family asks for other stops: the answer is one tap.
@@ -112,6 +150,9 @@ func (s *server) tasksOf(ctx context.Context, where string, args pgx.NamedArgs) 
 		  CASE t.subject_kind
 		    WHEN 'registration' THEN (SELECT k.first_name || ' ' || k.last_name || ' · ' || c.name
 		      FROM registration r JOIN child k ON k.id = r.child_id JOIN camp c ON c.id = r.camp_id WHERE r.id = t.subject_id::uuid)
+		    WHEN 'refund' THEN (SELECT k.first_name || ' ' || k.last_name || ' · ' || c.name
+		      FROM refund f JOIN registration r ON r.id = f.registration_id JOIN child k ON k.id = r.child_id JOIN camp c ON c.id = r.camp_id
+		      WHERE f.id = t.subject_id::uuid)
 		    WHEN 'camp' THEN (SELECT c.name FROM camp c WHERE c.id = t.subject_id::uuid)
 		    WHEN 'guardian' THEN (SELECT g.first_name || ' ' || g.last_name FROM guardian g WHERE g.id = t.subject_id::uuid)
 		  END AS about

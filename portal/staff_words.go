@@ -39,7 +39,7 @@ func (r queueRow) CanCancel() bool { return r.State.Leads(enrol.Cancelled) && !r
 func (p *staffRegistrationPage) CanRestore() bool {
 	switch p.Registration.State {
 	case enrol.Validated, enrol.AwaitingPayment, enrol.Confirmed:
-		return p.Money == nil || p.Money.Balance.Paid <= p.Money.Balance.Refunded
+		return p.Total.Kept() <= 0
 	}
 	return p.Info.Exit
 }

@@ -55,13 +55,12 @@ func (s *server) keepPrivate(r *http.Request, p *staffRegistrationPage) {
 		return
 	}
 	p.Registration.PriceDetail = tariff.Discreet(p.Registration.PriceDetail)
-	if p.Money == nil {
-		return
-	}
-	p.Money.Lines = slices.Clone(p.Money.Lines)
-	for i, l := range p.Money.Lines {
-		if l.Kind == ledger.Reduction && l.Source == "tariff" {
-			p.Money.Lines[i].Label, p.Money.Lines[i].Args = tariff.LabelReductions, nil
+	for _, m := range p.Dues {
+		m.Lines = slices.Clone(m.Lines)
+		for i, l := range m.Lines {
+			if l.Kind == ledger.Reduction && l.Source == "tariff" {
+				m.Lines[i].Label, m.Lines[i].Args = tariff.LabelReductions, nil
+			}
 		}
 	}
 }

@@ -285,10 +285,16 @@ func (s *Store) owesBack(ctx context.Context, tx db.Tx, r *Registration) error {
 		back += max(0, -a.of[d.ID].Owed()-open)
 	}
 	if back == 0 {
-		if err := task.Close(ctx, tx, task.OverPaid, "registration", r.ID.String(), "enrol"); err != nil {
-			return err
+		kinds := []string{task.OverPaid, task.RefundDue, task.LateMoney}
+		if a.covered() {
+			kinds = append(kinds, task.OtherAmount)
 		}
-		return task.Close(ctx, tx, task.RefundDue, "registration", r.ID.String(), "enrol")
+		for _, kind := range kinds {
+			if err := task.Close(ctx, tx, kind, "registration", r.ID.String(), "enrol"); err != nil {
+				return err
+			}
+		}
+		return seenStuck(ctx, tx, r.ID, audit.Job("refund"))
 	}
 	kind := task.OverPaid
 	if r.State.Info().Exit {

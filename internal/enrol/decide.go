@@ -147,6 +147,11 @@ func (s *Store) leave(ctx context.Context, tx db.Tx, r *Registration, exit State
 	if err := s.forgive(ctx, tx, r, fee, actor, reason); err != nil {
 		return err
 	}
+	for _, kind := range []string{task.PartPaid, task.OwesAgain, task.CancelAsked, task.SiblingLeft} { // nothing to see to any more
+		if err := task.Close(ctx, tx, kind, "registration", r.ID.String(), actor.String()); err != nil {
+			return err
+		}
+	}
 	return s.promote(ctx, tx, r.CampID)
 }
 

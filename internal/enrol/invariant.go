@@ -59,7 +59,7 @@ var Invariants = with(ledger.Invariants, map[string]string{
 		    FROM due d
 		    CROSS JOIN LATERAL (
 		      SELECT COALESCE(sum(CASE l.kind WHEN 'charge' THEN l.cents WHEN 'reduction' THEN -l.cents END), 0) AS price,
-		        COALESCE(sum(CASE l.kind WHEN 'payment' THEN l.cents WHEN 'refund' THEN -l.cents END), 0) AS kept
+		        COALESCE(sum(CASE l.kind WHEN 'payment' THEN l.cents WHEN 'refund' THEN -l.cents WHEN 'write_off' THEN CASE l.label WHEN 'ledger.written_off' THEN l.cents END END), 0) AS kept
 		      FROM ledger_line l
 		      WHERE l.due_id = d.id) m
 		    WHERE d.registration_id = r.id)

@@ -17,6 +17,7 @@ import (
 	"ribambelle/internal/job"
 	"ribambelle/internal/ledger"
 	"ribambelle/internal/problem"
+	"ribambelle/internal/task"
 )
 
 // PartForm is what somebody beside the first payer takes of a price: a share in hundredths of a percent, or an amount.
@@ -309,12 +310,29 @@ func (s *Store) PlanDue(ctx context.Context, accountID, dueID uuid.UUID, plan []
 		if err := audit.Record(ctx, tx, actor, "due.planned", "registration", r.ID.String(), map[string]any{"due": d.ID, "parts": len(plan)}); err != nil {
 			return err
 		}
-		a, err := s.accounts(ctx, tx, r.ID)
-		if err != nil {
+		return s.asked(ctx, tx, &r, actor)
+	})
+}
+
+// asked looks at what follows when a plan asks for money on other days: who awaited it may be covered now, and who was
+// covered may owe again.
+func (s *Store) asked(ctx context.Context, tx db.Tx, r *Registration, actor audit.Actor) error {
+	a, err := s.accounts(ctx, tx, r.ID)
+	if err != nil {
+		return err
+	}
+	if !a.covered() {
+		if r.State.Info().Exit {
+			return nil
+		}
+		return s.owesAgain(ctx, tx, r, "plan")
+	}
+	for _, kind := range []string{task.PartPaid, task.OwesAgain} {
+		if err := task.Close(ctx, tx, kind, "registration", r.ID.String(), actor.String()); err != nil {
 			return err
 		}
-		return s.advance(ctx, tx, &r, a, actor)
-	})
+	}
+	return s.advance(ctx, tx, r, a, actor)
 }
 
 // Instalments gives to staff every registration of which an instalment passed unpaid, and returns how many.

@@ -144,11 +144,29 @@ func (s *Store) Refund(ctx context.Context, accountID uuid.UUID, f RefundForm) e
 		if err != nil {
 			return err
 		}
+		if err := seenStuck(ctx, tx, r.ID, actor); err != nil {
+			return err
+		}
 		if err := audit.Record(ctx, tx, actor, "refund.decided", "registration", r.ID.String(), map[string]any{"due": d.ID, "cents": f.Cents}); err != nil {
 			return err
 		}
 		return s.owesBack(ctx, tx, &r)
 	})
+}
+
+// seenStuck closes the tasks of refunds that their bank sent back: what they held is decided anew.
+func seenStuck(ctx context.Context, tx db.Tx, registrationID uuid.UUID, actor audit.Actor) error {
+	all, err := ledger.RefundsOf(ctx, tx, registrationID)
+	if err != nil {
+		return err
+	}
+	var ids []string
+	for _, o := range all {
+		if o.State == ledger.RefundDropped {
+			ids = append(ids, o.ID.String())
+		}
+	}
+	return task.CloseAll(ctx, tx, task.RefundStuck, "refund", ids, actor.String())
 }
 
 // otherWay stores a refund that does not go the way its money came: it waits for a second member of staff.
@@ -206,7 +224,9 @@ func (s *Store) giveBack(ctx context.Context, tx db.Tx, d ledger.Due, cents civi
 		o.SubmissionKey = nil // the first one keeps it
 	}
 	if cents > 0 {
-		return fmt.Errorf("due %s owes back %d cents more than its payments hold", d.ID, cents)
+		var p problem.Fields // a bank sent back what had left: the way it came is used up
+		p.Add("way", "refund.no_way_back", cents.Euros())
+		return p.Err()
 	}
 	return nil
 }

@@ -29,7 +29,11 @@ func (s *Store) settle(ctx context.Context, tx db.Tx, r *Registration, d ledger.
 		return s.late(ctx, tx, r, actor)
 	}
 	if a.covered() {
-		for _, kind := range []string{task.PartPaid, task.OwesAgain} {
+		kinds := []string{task.PartPaid, task.OwesAgain}
+		if a.total().Owed() >= 0 {
+			kinds = append(kinds, task.OtherAmount)
+		}
+		for _, kind := range kinds {
 			if err := task.Close(ctx, tx, kind, "registration", r.ID.String(), actor.String()); err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -88,4 +89,64 @@ func (s *Store) SetBCE(ctx context.Context, actor audit.Actor, id uuid.UUID, raw
 		return problem.Conflict("household.bce_taken")
 	}
 	return err
+}
+
+// CheckOrganisation returns Invalid with every faulty input of an organisation's form, its name in LastName.
+func CheckOrganisation(f GuardianForm) error { return f.organisation() }
+
+// organisation is validate for an organisation: it has one name, where the form of a person asks for two.
+func (f *GuardianForm) organisation() error {
+	f.FirstName = f.LastName
+	err := f.validate()
+	f.FirstName = ""
+	if p := problem.As(err); p != nil {
+		p.Fields = slices.DeleteFunc(p.Fields, func(v problem.Field) bool { return v.Name == "first_name" })
+	}
+	return err
+}
+
+// OrganisationByBCE returns the organisation with an enterprise number, as it is known; an unknown one is made of the
+// form, once however often it is sent. Invalid with every faulty input.
+func (s *Store) OrganisationByBCE(ctx context.Context, actor audit.Actor, raw string, f GuardianForm) (id uuid.UUID, err error) {
+	bce, err := ParseBCE(raw)
+	if err != nil {
+		var p problem.Fields
+		p.Add("bce", "household.bce_wrong")
+		return id, p.Err()
+	}
+	if err := f.organisation(); err != nil {
+		return id, err
+	}
+	err = s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended(@key, 0))`, pgx.NamedArgs{"key": "organisation " + bce}); err != nil {
+			return fmt.Errorf("locking an enterprise number: %w", err)
+		}
+		err := tx.QueryRow(ctx, `
+			SELECT id
+			FROM guardian
+			WHERE bce = @bce
+			  AND merged_into IS NULL`,
+			pgx.NamedArgs{"bce": bce}).Scan(&id)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("looking for an organisation: %w", err)
+		}
+		g, err := s.addGuardian(ctx, tx, KindOrganisation, nil, f)
+		if err != nil {
+			return err
+		}
+		id = g.ID
+		_, err = tx.Exec(ctx, `
+			UPDATE guardian
+			SET bce = @bce
+			WHERE id = @id`,
+			pgx.NamedArgs{"id": id, "bce": bce})
+		if err != nil {
+			return fmt.Errorf("setting the enterprise number of %s: %w", id, err)
+		}
+		return audit.Record(ctx, tx, actor, "guardian.added", "guardian", id.String(), map[string]any{"kind": KindOrganisation, "bce": bce})
+	})
+	return id, err
 }

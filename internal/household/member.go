@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -38,18 +37,12 @@ func (m Member) Holds(on civil.Date) bool {
 // AddOrganisation makes a guardian that is an organisation, in a household of its own; its name stands in LastName.
 // Rights come by Grant, usually on the basis of a placement. It returns Invalid with every faulty input.
 func (s *Store) AddOrganisation(ctx context.Context, actor audit.Actor, f GuardianForm) (Guardian, error) {
-	name := f.LastName
-	f.FirstName = name // an organisation has one name; the form of a person asks for two
-	err := f.validate()
-	if err != nil {
-		if p := problem.As(err); p != nil {
-			p.Fields = slices.DeleteFunc(p.Fields, func(v problem.Field) bool { return v.Name == "first_name" })
-		}
+	if err := f.organisation(); err != nil {
 		return Guardian{}, err
 	}
-	f.FirstName = ""
 	var g Guardian
-	err = s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
+	err := s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
+		var err error
 		if g, err = s.addGuardian(ctx, tx, KindOrganisation, nil, f); err != nil {
 			return err
 		}

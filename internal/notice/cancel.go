@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -50,4 +51,28 @@ func (s *Store) cancelLetter(ctx context.Context, tx db.Tx, m message, to person
 		return letter{}, errDrop
 	}
 	return letter{key: m.Template, args: p.args(loc), facts: p.facts(loc), button: pathRegistration(id)}, nil
+}
+
+// cancelRefused keeps the messages of a refused request to cancel: to who asked last, and to who pays.
+func (s *Store) cancelRefused(ctx context.Context, tx db.Tx, eventID int64, e event) error {
+	rows, err := tx.Query(ctx, `
+		SELECT 'guardian:' || (detail ->> 'guardian')
+		FROM audit
+		WHERE subject_kind = 'registration'
+		  AND subject_id = @id
+		  AND action = 'registration.cancel_asked'
+		ORDER BY id DESC
+		LIMIT 1`,
+		pgx.NamedArgs{"id": e.RegistrationID.String()})
+	if err != nil {
+		return fmt.Errorf("reading who asked to cancel: %w", err)
+	}
+	recipients, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("reading who asked to cancel: %w", err)
+	}
+	if payer := toGuardian(e.PayerID); !slices.Contains(recipients, payer) {
+		recipients = append(recipients, payer)
+	}
+	return s.put(ctx, tx, templateStays, fmt.Sprint(eventID), e.At, nil, recipients...)
 }

@@ -28,6 +28,7 @@ const (
 	templateSessions     = templateRegistration + "sessions_cancelled"
 	templatePaymentAsked = "payment_asked"
 	templateRefund       = "refund_" // and the state of the refund
+	templateStays        = templateRegistration + "cancel_refused"
 	templateInvoice      = "invoice"
 	templateCredit       = "credit_note"
 	templateAttestation  = "attestation"
@@ -123,6 +124,9 @@ func (s *Store) registrationChanged(ctx context.Context, eventID int64) error {
 		}
 		if e.sessionsCancelled() {
 			return s.sessionsCancelled(ctx, tx, eventID, e)
+		}
+		if e.cancelRefused() {
+			return s.cancelRefused(ctx, tx, eventID, e)
 		}
 		if e.Outdated || !slices.Contains(told, e.ToState) && !e.busChanged() {
 			return nil

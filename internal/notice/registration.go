@@ -44,6 +44,9 @@ func (e event) busRefused() bool { return e.Topic == "bus_refused" }
 // sessionsCancelled reports whether the line tells that the commune cancelled sessions of the camp.
 func (e event) sessionsCancelled() bool { return e.Topic == "sessions_cancelled" }
 
+// cancelRefused reports whether the line tells that the registration stays, though a guardian asked to cancel it.
+func (e event) cancelRefused() bool { return e.Topic == "cancel_refused" }
+
 func readEvent(ctx context.Context, q db.Querier, id int64) (event, error) {
 	rows, err := q.Query(ctx, `
 		SELECT e.registration_id, r.registrant_id, r.payer_id, r.child_id, coalesce(e.from_state, '') AS from_state, e.to_state, e.at,
@@ -221,7 +224,7 @@ func (s *Store) registrationLetter(ctx context.Context, tx db.Tx, m message, to 
 	}
 	own := payer || to.GuardianID == p.RegistrantID
 	right := household.RightMessages
-	if own || e.busRefused() { // who asked is told too
+	if own || e.busRefused() || e.cancelRefused() { // who asked is told too
 		right = household.RightSee
 	}
 	if err := s.mayHear(ctx, tx, to.GuardianID, p.ChildID, right); err != nil {
@@ -236,6 +239,9 @@ func (s *Store) registrationLetter(ctx context.Context, tx db.Tx, m message, to 
 		return l, nil
 	case e.sessionsCancelled():
 		return s.sessionsLetter(l, p, e, payer, loc), nil
+	case e.cancelRefused():
+		l.facts = append(l.facts, mail.Fact{Label: loc.T("notice.fact.reason"), Value: e.Reason})
+		return l, nil
 	case e.busChanged():
 		l.args[3] = loc.Day(p.First) // from which day
 		l.facts = append(l.facts, p.practical(loc)...)
