@@ -54,7 +54,11 @@ func (p *fakeProvider) Create(_ context.Context, r pay.CreateRequest) (pay.Payme
 func (p *fakeProvider) Fetch(_ context.Context, id string) (pay.Payment, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return *p.payments[id], nil
+	one, known := p.payments[id]
+	if !known {
+		return pay.Payment{}, &pay.Error{Kind: pay.ErrKindNotFound, Doing: "reading"}
+	}
+	return *one, nil
 }
 
 func (p *fakeProvider) Cancel(ctx context.Context, id string) (pay.Payment, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"ribambelle/internal/db"
@@ -42,7 +43,6 @@ func (checkCommand) Run(r *run) (err error) {
 		{"Odoo", a.checkOdoo},
 		{"SMTP", a.checkSMTP},
 		{"provider", a.checkProvider},
-		{"Bancontact", a.checkBancontact},
 	} {
 		ctx, cancel := withTimeout(r, checkTime)
 		f := part.look(ctx)
@@ -164,30 +164,31 @@ func (a *app) checkSMTP(ctx context.Context) finding {
 	return fine("takes mails from %s", a.config.MailFrom)
 }
 
+// checkProvider asks every payment provider that is configured.
 func (a *app) checkProvider(ctx context.Context) finding {
-	if a.config.MollieAPIKey == "" {
+	var said, bad []string
+	ask := func(name string, open func() error, check func(context.Context) (string, error)) {
+		err := open()
+		if err == nil {
+			var text string
+			if text, err = check(ctx); err == nil {
+				said = append(said, text)
+				return
+			}
+		}
+		bad = append(bad, fmt.Sprintf("%s: %v", name, err))
+	}
+	if a.config.MollieAPIKey != "" {
+		ask("Mollie", a.openProvider, func(ctx context.Context) (string, error) { return a.provider.Check(ctx) })
+	}
+	if a.config.BancontactKey != "" {
+		ask("Bancontact Pro", a.openBancontact, func(ctx context.Context) (string, error) { return a.bancontact.Check(ctx) })
+	}
+	switch {
+	case len(bad) > 0:
+		return fault("%s", strings.Join(bad, "; "))
+	case len(said) == 0:
 		return fine("none: transfer and counter")
 	}
-	if err := a.openProvider(); err != nil {
-		return fault("%v", err)
-	}
-	said, err := a.provider.Check(ctx)
-	if err != nil {
-		return fault("%v", err)
-	}
-	return fine("%s", said)
-}
-
-func (a *app) checkBancontact(ctx context.Context) finding {
-	if a.config.BancontactKey == "" {
-		return fine("none")
-	}
-	if err := a.openBancontact(); err != nil {
-		return fault("%v", err)
-	}
-	said, err := a.bancontact.Check(ctx)
-	if err != nil {
-		return fault("%v", err)
-	}
-	return fine("%s", said)
+	return fine("%s", strings.Join(said, "; "))
 }

@@ -3,6 +3,7 @@ package enrol
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -512,6 +513,10 @@ func (s *Store) PaymentByProvider(ctx context.Context, name, providerID string) 
 	provider := s.provider(name)
 	if !problem.Is(err, problem.KindNotFound) || provider == nil {
 		return a.ID, err
+	}
+	waits, failed := ledger.AnyUnanswered(ctx, s.DB, name)
+	if failed != nil || !waits { // a stranger's signal asks the provider nothing
+		return uuid.Nil, errors.Join(failed, err)
 	}
 	p, unknown := provider.Fetch(ctx, providerID)
 	id, bad := uuid.Parse(p.Metadata[metadataPayment])

@@ -334,3 +334,20 @@ func Reversible(ctx context.Context, q db.Querier, paymentID uuid.UUID, label st
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[TakenBack])
 }
+
+// AnyUnanswered reports whether a provider has not answered the creation of some payment.
+func AnyUnanswered(ctx context.Context, q db.Querier, provider string) (yes bool, err error) {
+	err = q.QueryRow(ctx, `
+		SELECT EXISTS (
+		  SELECT 1
+		  FROM payment
+		  WHERE status = 'new'
+		    AND provider = @provider
+		    AND provider_id IS NULL
+		)`,
+		pgx.NamedArgs{"provider": provider}).Scan(&yes)
+	if err != nil {
+		return false, fmt.Errorf("looking for payments without an answer: %w", err)
+	}
+	return yes, nil
+}
