@@ -125,7 +125,7 @@ func (s *Store) CancelCamp(ctx context.Context, accountID, campID, batch uuid.UU
 		if err := s.leave(ctx, tx, r, CampCancelled, 0, actor, reason); err != nil {
 			return err
 		}
-		return s.letChoose(ctx, tx, r, batch, reason, actor)
+		return s.letChoose(ctx, tx, r, &batch, reason, actor)
 	})
 	if err != nil {
 		return n, err
@@ -227,7 +227,7 @@ func (s *Store) credit(ctx context.Context, tx db.Tx, r *Registration, sessions,
 	if err := ledger.Papers(ctx, tx, s.Jobs, r.ID, ledger.OnCharge, reason, s.Now()); err != nil {
 		return false, err
 	}
-	if err := s.letChoose(ctx, tx, r, batch, reason, actor); err != nil {
+	if err := s.letChoose(ctx, tx, r, &batch, reason, actor); err != nil {
 		return false, err
 	}
 	if a, err = s.accounts(ctx, tx, r.ID); err != nil {
@@ -237,7 +237,7 @@ func (s *Store) credit(ctx context.Context, tx db.Tx, r *Registration, sessions,
 }
 
 // letChoose leaves what a registration owes back to the choice of its payers: money, or another camp.
-func (s *Store) letChoose(ctx context.Context, tx db.Tx, r *Registration, batch uuid.UUID, reason string, actor audit.Actor) error {
+func (s *Store) letChoose(ctx context.Context, tx db.Tx, r *Registration, batch *uuid.UUID, reason string, actor audit.Actor) error {
 	all, err := s.returnable(ctx, tx, r.ID)
 	if err != nil {
 		return err
@@ -245,13 +245,53 @@ func (s *Store) letChoose(ctx context.Context, tx db.Tx, r *Registration, batch 
 	for _, v := range all {
 		err := s.newRefund(ctx, tx, ledger.RefundOrder{
 			DueID: v.Due.ID, RegistrationID: r.ID, PayerID: v.Due.PayerID, Cents: v.Cents, Way: ledger.ByChoice, State: ledger.RefundToChoose,
-			Reason: reason, BatchID: &batch, DecidedBy: actor.String(),
+			Reason: reason, BatchID: batch, DecidedBy: actor.String(),
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return s.owesBack(ctx, tx, r)
+}
+
+// moveMoney lets the money of a registration that was given up pay the one that replaces it; what is left waits for its
+// payer's choice.
+func (s *Store) moveMoney(ctx context.Context, tx db.Tx, old, made *Registration, reason string, actor audit.Actor) error {
+	all, err := s.returnable(ctx, tx, old.ID)
+	if err != nil {
+		return err
+	}
+	for _, v := range all {
+		d, err := ledger.DueFor(ctx, tx, made.ID, v.Due.PayerID)
+		if problem.Is(err, problem.KindNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		b, err := ledger.BalanceOf(ctx, tx, d.ID, s.today())
+		if err != nil {
+			return err
+		}
+		cents := min(v.Cents, b.Owed())
+		if cents <= 0 {
+			continue
+		}
+		o, err := ledger.NewRefund(ctx, tx, ledger.RefundOrder{
+			DueID: v.Due.ID, RegistrationID: old.ID, PayerID: v.Due.PayerID, Cents: cents, Way: ledger.ByChoice, State: ledger.RefundToChoose,
+			Reason: reason, DecidedBy: actor.String(),
+		}, s.Now())
+		if err != nil {
+			return err
+		}
+		if _, err := ledger.CreditRefund(ctx, tx, o, cents, d, actor.String(), s.Now()); err != nil {
+			return err
+		}
+		if err := s.settle(ctx, tx, made, d, actor); err != nil {
+			return err
+		}
+	}
+	return s.letChoose(ctx, tx, old, nil, reason, actor)
 }
 
 // openOf returns the registrations of a camp that are not over, in the order in which they are locked.

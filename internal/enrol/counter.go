@@ -75,8 +75,9 @@ func (s *Store) consented(ctx context.Context, q db.Querier, id uuid.UUID, actio
 }
 
 // MoveFor takes a child to another camp for its family, with a reason that the family reads: a new registration and the
-// old one cancelled, in one transaction. What was paid for the old one becomes a refund to make. The new camp must have
-// a place and nothing may bar the child from it, or nothing changes: Conflict or Invalid says why.
+// old one cancelled, in one transaction. What was paid for the old one pays the new one as far as it is charged; the rest
+// waits for the payer's choice. The new camp must have a place and nothing may bar the child from it, or nothing changes:
+// Conflict or Invalid says why.
 func (s *Store) MoveFor(ctx context.Context, accountID, id uuid.UUID, to Request, reason string) (Registration, error) {
 	reason = strings.TrimSpace(reason)
 	if err := checkReason(reason, true); err != nil {
@@ -110,6 +111,9 @@ func (s *Store) MoveFor(ctx context.Context, accountID, id uuid.UUID, to Request
 		}
 		if made.State == Waitlisted {
 			return problem.Conflict("registration.move_full")
+		}
+		if err := s.moveMoney(ctx, tx, &old, &made, reason, actor); err != nil {
+			return err
 		}
 		if err := task.Close(ctx, tx, task.CancelAsked, "registration", old.ID.String(), accountID.String()); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"ribambelle/internal/audit"
+	"ribambelle/internal/camp"
 	"ribambelle/internal/civil"
 	"ribambelle/internal/enrol"
 	"ribambelle/internal/enrol/enroltest"
@@ -100,8 +101,42 @@ func TestMoveFor(t *testing.T) {
 	if diff := cmp.Diff([]enrol.State{enrol.Cancelled, enrol.ToValidate}, states); diff != "" {
 		t.Errorf("states (-want +got):\n%s", diff)
 	}
-	if got := count(t, w, `SELECT count(*) FROM task WHERE kind = 'refund_due' AND subject_id = $1 AND done_at IS NULL`, r.ID.String()); got != 1 {
-		t.Errorf("%d refunds to make, want 1", got)
+	if got := count(t, w, `SELECT count(*) FROM refund WHERE state = 'to_choose' AND registration_id = $1`, r.ID); got != 1 {
+		t.Errorf("%d refunds wait for the family's choice, want 1: nothing is charged yet for the new camp", got)
+	}
+	invariants(t, w)
+}
+
+// TestMoveForPaysTheNewCamp: where the new camp goes through by itself, the money follows the child.
+func TestMoveForPaysTheNewCamp(t *testing.T) {
+	t.Parallel()
+	w, ctx := enroltest.New(t), t.Context()
+	from, to := w.Camp(t, "Explorateurs", 2), w.Camp(t, "Cirque", 2)
+	for id, cents := range map[uuid.UUID]civil.Cents{from.ID: 6000, to.ID: 4500} {
+		w.Settings(t, id, func(s *camp.Settings) { s.Decision, s.PriceCents = camp.DecisionAutomatic, cents })
+	}
+	f, desk := w.Family(t, 1), agent(t, w)
+	r, err := w.Enrol.Register(ctx, f.Guardian.ID, enrol.Request{Key: uuid.New(), ChildID: f.Children[0].ID, CampID: from.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var due uuid.UUID
+	if err := w.DB.QueryRow(ctx, `SELECT id FROM due WHERE registration_id = $1`, r.ID).Scan(&due); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Enrol.RecordPayment(ctx, desk, due, 6000, "terminal", uuid.New()); err != nil {
+		t.Fatal(err)
+	}
+	made, err := w.Enrol.MoveFor(ctx, desk, r.ID, enrol.Request{Key: uuid.New(), CampID: to.ID}, "erreur de stage")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := w.Read(t, made.ID).State; got != enrol.Confirmed {
+		t.Errorf("the new registration is %s, want confirmed by the money of the old one", got)
+	}
+	var rest civil.Cents
+	if err := w.DB.QueryRow(ctx, `SELECT sum(cents) FROM refund WHERE state = 'to_choose' AND registration_id = $1`, r.ID).Scan(&rest); err != nil || rest != 1500 {
+		t.Errorf("%d cents wait for the family's choice (%v), want 1500", rest, err)
 	}
 	invariants(t, w)
 }
