@@ -32,7 +32,7 @@ var (
 
 const (
 	registrationPath = "/gestion/inscriptions/"
-	staffRefundPath       = "/gestion/remboursements"
+	staffRefundPath  = "/gestion/remboursements"
 	duePart          = "{due:" + uuidPattern + "}"
 )
 
@@ -202,7 +202,7 @@ func (s *server) fillDue(ctx context.Context, m *staffMoney, price []enrol.Price
 		SELECT kind, cents, label, regulation, source, at
 		FROM ledger_line
 		WHERE due_id = @due
-		ORDER BY at, id`,
+		ORDER BY at, array_position(ARRAY['charge', 'reduction', 'fee', 'write_off', 'payment', 'refund'], kind), id`,
 		pgx.NamedArgs{"due": m.DueID})
 	if err != nil {
 		return fmt.Errorf("reading the lines of due %s: %w", m.DueID, err)

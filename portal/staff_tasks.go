@@ -22,6 +22,7 @@ type staffTasksPage struct {
 	Tasks     []taskRow
 	CanEnd    bool
 	CanDecide bool
+	CanRefund bool
 	Odoo      bool // only what Odoo refuses or changed
 }
 
@@ -137,7 +138,7 @@ func (s *server) staffTasks(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := &staffTasksPage{staffPage: base, CanEnd: s.can(r, mayCash), CanDecide: s.can(r, mayDecide), Odoo: form.Query(r).Text("kind") == "odoo"}
+	p := &staffTasksPage{staffPage: base, CanEnd: s.can(r, mayCash), CanDecide: s.can(r, mayDecide), CanRefund: s.can(r, mayRefund), Odoo: form.Query(r).Text("kind") == "odoo"}
 	if p.Tasks, err = s.tasksOf(r.Context(), `(NOT @odoo OR t.kind LIKE 'odoo\_%')`, pgx.NamedArgs{"odoo": p.Odoo}); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"ribambelle/internal/ledger"
 	"ribambelle/internal/pay"
 	"ribambelle/internal/problem"
+	"ribambelle/internal/task"
 )
 
 func openTasks(t *testing.T, w *enroltest.World, kind string) int {
@@ -190,4 +191,58 @@ func TestRetryRefund(t *testing.T) {
 		t.Errorf("states (-want +got):\n%s%d tasks", diff, openTasks(t, w, "refund_stuck"))
 	}
 	invariants(t, w)
+}
+
+// TestPlanSettlesWhatIsAskedNow: a plan that asks for money later ends the task of what was owed again; taken back, it
+// asks at once, and the task is there again.
+func TestPlanSettlesWhatIsAskedNow(t *testing.T) {
+	t.Parallel()
+	w, ctx := enroltest.New(t), t.Context()
+	clerk := agent(t, w)
+	f, c := w.Family(t, 1), w.Camp(t, "Nature", 10)
+	r := w.Validate(t, f, w.Ask(t, f, 0, c))
+	d, err := ledger.DueOf(ctx, w.DB, r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	today := civil.DateOf(w.Now(), civil.Brussels)
+	later := []ledger.Instalment{{DueOn: today.AddDays(10), Cents: r.PriceCents}}
+	if err := w.Enrol.PlanDue(ctx, clerk, d.ID, later); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.Read(t, r.ID).State; got != enrol.Confirmed {
+		t.Fatalf("nothing is asked now, and it is %s", got)
+	}
+	if err := w.Enrol.PlanDue(ctx, clerk, d.ID, nil); err != nil {
+		t.Fatal(err)
+	}
+	if n := openTasks(t, w, "owes_again"); n != 1 {
+		t.Errorf("%d tasks once it is all asked now, want 1", n)
+	}
+	if err := w.Enrol.PlanDue(ctx, clerk, d.ID, later); err != nil {
+		t.Fatal(err)
+	}
+	if n := openTasks(t, w, "owes_again"); n != 0 {
+		t.Errorf("%d tasks while nothing is asked, want none", n)
+	}
+}
+
+// TestEndLeavesNothingToSeeTo: what asked for a look at a registration is closed when it ends.
+func TestEndLeavesNothingToSeeTo(t *testing.T) {
+	t.Parallel()
+	w, ctx := enroltest.New(t), t.Context()
+	clerk := agent(t, w)
+	f, c := w.Family(t, 1), w.Camp(t, "Nature", 10)
+	r := w.Validate(t, f, w.Ask(t, f, 0, c))
+	for _, kind := range []string{task.PartPaid, task.OwesAgain, task.CancelAsked, task.SiblingLeft} {
+		if err := task.Open(ctx, w.DB, kind, "registration", r.ID.String(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Enrol.Cancel(ctx, clerk, r.ID, "erreur"); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, w, `SELECT count(*) FROM task WHERE subject_id = $1 AND done_at IS NULL`, r.ID.String()); n != 0 {
+		t.Errorf("%d tasks are left", n)
+	}
 }
