@@ -166,7 +166,7 @@ func TestShareAndPay(t *testing.T) {
 	}
 	page := d.agent.see(d.url)
 	page.has(t, ".due h3", "Marc Petit part : 33,5 %")
-	if n := page.doc.Find(".due").Length(); n != 2 {
+	if n := page.doc.Find("div.due").Length(); n != 2 {
 		t.Fatalf("%d dues, want 2", n)
 	}
 	page.has(t, ".due", "21,78 €") // 33,5 % of 65,00 €, rounded half up
