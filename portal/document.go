@@ -56,7 +56,7 @@ func (v documentView) Line(l ledger.InvoiceLine) string { return told(v.D, l.Lab
 func (v documentView) Because() string { return told(v.D, v.Reason, nil) }
 
 // IBANGroups writes the commune's account in groups of four.
-func (v documentView) IBANGroups() string { return groups(v.IBAN, 4) }
+func (v documentView) IBANGroups() string { return groups(v.IBAN) }
 
 // Period says on which days the camp is.
 func (v documentView) Period() string {

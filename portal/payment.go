@@ -157,7 +157,7 @@ func (s *server) showTransfer(r *http.Request, p *paymentPage, due ledger.Due) e
 	if err != nil {
 		return err
 	}
-	p.Account, p.Holder = groups(settings["commune.iban"], 4), settings["commune.name"]
+	p.Account, p.Holder = groups(settings["commune.iban"]), settings["commune.name"]
 	p.TransferQR, err = transferQR(p, due.Communication, settings)
 	return err
 }

@@ -55,8 +55,9 @@ func (s *server) drawQR(w http.ResponseWriter, p *paymentPage) error {
 	return nil
 }
 
-// groups writes an account number in groups: « BE68 5390 0754 7034 ».
-func groups(v string, size int) string {
+// groups writes an account number by four: « BE68 5390 0754 7034 ».
+func groups(v string) string {
+	const size = 4
 	v = strings.ReplaceAll(v, " ", "")
 	var parts []string
 	for len(v) > size {

@@ -67,7 +67,7 @@ func (p bankBase) Told(w statement.Warning) string {
 }
 
 // Account writes an account in groups of four.
-func (bankBase) Account(v string) string { return groups(v, 4) }
+func (bankBase) Account(v string) string { return groups(v) }
 
 // Printed writes a structured communication as it is printed.
 func (bankBase) Printed(v string) string { return transfer.Communication(v).String() }

@@ -33,7 +33,7 @@ type staffReturnable struct {
 }
 
 // Account writes the account that money came from.
-func (v staffReturnable) Account(from ledger.Source) string { return groups(from.IBAN, 4) }
+func (v staffReturnable) Account(from ledger.Source) string { return groups(from.IBAN) }
 
 func (s *server) refundFormPage(r *http.Request) (*staffRefundFormPage, error) {
 	base, err := s.moneyPage(r, "smoney.refund_of")

@@ -75,7 +75,7 @@ func (o staffRefund) Droppable() bool {
 }
 
 // grouped by four, an account number can be read.
-func (o staffRefund) Account() string { return groups(o.IBAN, 4) }
+func (o staffRefund) Account() string { return groups(o.IBAN) }
 
 // readRefunds returns refunds with the names that the one who asks may know; viewer is the account that asks.
 func (s *server) readRefunds(ctx context.Context, viewer uuid.UUID, social bool, where string, args pgx.NamedArgs) ([]staffRefund, error) {
