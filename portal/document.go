@@ -29,7 +29,7 @@ type documentView struct {
 // documentLang is a language to read a document in.
 type documentLang struct {
 	Code, Name string
-	Query      string // of the page in this language
+	URL        string // the page in this language, from the page itself
 	Help       bool   // a translation
 	Current    bool
 }
@@ -44,7 +44,7 @@ func (s *server) document(r *http.Request, c ledger.InvoiceContent, url string) 
 	}
 	v.Title = strings.TrimSpace(reports.InvoiceTitle(v.D, c) + " " + c.Number)
 	for _, lang := range locale.Languages {
-		v.Langs = append(v.Langs, documentLang{Code: lang, Name: locale.For(lang).T("doc.own_name"), Query: "langue=" + lang, Help: lang != own.Lang(), Current: lang == v.D.Lang()})
+		v.Langs = append(v.Langs, documentLang{Code: lang, Name: locale.For(lang).T("doc.own_name"), URL: "?langue=" + lang, Help: lang != own.Lang(), Current: lang == v.D.Lang()})
 	}
 	return v
 }

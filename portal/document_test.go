@@ -62,7 +62,8 @@ func TestDocuments(t *testing.T) {
 	if n := credit.doc.Find("a[href='" + invoicePath + inv.ID.String() + "']").Length(); n != 1 {
 		t.Error("the credit note does not lead to its invoice")
 	}
-	dutch := parent.see("/mon-espace/factures/" + inv.ID.String() + "?langue=nl")
+	nl, _ := parent.see("/mon-espace/factures/" + inv.ID.String()).doc.Find("a[hreflang=nl]").Attr("href")
+	dutch := parent.see("/mon-espace/factures/" + inv.ID.String() + nl)
 	dutch.has(t, "article[lang=nl] .notice", "alleen het document in het Frans is geldig")
 	dutch.has(t, "article[lang=nl]", "Kamp ‘Les explorateurs du canal’")
 	if parent.see("/mon-espace/factures/"+inv.ID.String()+"?langue=xx").doc.Find("article .notice").Length() != 0 {

@@ -169,9 +169,14 @@ type periodPage struct {
 	Export   string
 }
 
-// Query is the period as a part of an address.
-func (p periodPage) Query() string {
-	return url.Values{"du": {p.From.String()}, "au": {p.To.String()}}.Encode()
+// ExportURL is the address of the list as a file, of the same period; format "" is a spreadsheet. It is whole, for a
+// template escapes what it puts behind a question mark.
+func (p periodPage) ExportURL(format string) string {
+	q := url.Values{"du": {p.From.String()}, "au": {p.To.String()}}
+	if format != "" {
+		q.Set("format", format)
+	}
+	return financePath + "/export/" + p.Export + "?" + q.Encode()
 }
 
 // period reads the days in the address; what is no period is this year so far, and says so.

@@ -41,6 +41,12 @@ func TestFinancePages(t *testing.T) {
 	journal.has(t, "tfoot", owed)
 	journal.has(t, "tbody", "Repas du vendredi")
 	journal.has(t, "tbody", inv.Content.Number)
+	for _, past := range []string{"/gestion/finances/journal?du=2001-01-01&au=2001-12-31", "/gestion/finances/budget?du=2001-01-01&au=2001-12-31"} {
+		href, _ := chief.see(past).doc.Find(".btns a[href*='format=csv']").Attr("href")
+		if n := strings.Count(chief.see(href).body, "\n"); n > 1 {
+			t.Errorf("%s leads to %s, a list of %d lines, want none but the head", past, href, n)
+		}
+	}
 	chief.see("/gestion/finances/encaissements").has(t, "tbody", "virement")
 	chief.see("/gestion/finances/budget").has(t, "tbody", "sans article")
 	chief.see("/gestion/finances/journal?du="+day+"&au=2000-01-01").has(t, ".error", "période")

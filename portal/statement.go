@@ -49,7 +49,7 @@ func (s *server) statementView(r *http.Request, c ledger.InvoiceContent, url str
 	v.Title = reports.InvoiceTitle(v.D, c) + " " + strconv.Itoa(year)
 	v.PDF = fmt.Sprintf("%s.pdf?annee=%d", url, year)
 	for i := range v.Langs {
-		v.Langs[i].Query += "&annee=" + strconv.Itoa(year)
+		v.Langs[i].URL += "&annee=" + strconv.Itoa(year)
 	}
 	for _, y := range []int{year - 1, year + 1} {
 		if y <= s.today().Year {
