@@ -28,6 +28,7 @@ type staffCampSettingsPage struct {
 	OdooLevels string // what the tags in Odoo say instead; "" when they say nothing
 	OdooThemes string
 	OdooAges   string
+	CanPrice   bool
 }
 
 // staffCampSettings shows the form.
@@ -48,7 +49,7 @@ func (s *server) campSettingsPage(r *http.Request, id uuid.UUID) (*staffCampSett
 	if err != nil {
 		return nil, err
 	}
-	p := &staffCampSettingsPage{staffPage: base, Camp: c, Form: form.New(), Levels: levelChoices(base.L, false)}
+	p := &staffCampSettingsPage{staffPage: base, Camp: c, Form: form.New(), Levels: levelChoices(base.L, false), CanPrice: s.can(r, mayPrice)}
 	p.Title = p.L.T("staff.settings.camp", c.Name)
 	p.Back = &page.Link{URL: "/gestion/stages/" + id.String(), Text: c.Name}
 	for _, d := range camp.Decisions {
