@@ -206,8 +206,6 @@ func (s *server) counterDone(w http.ResponseWriter, r *http.Request) error {
 
 // atCounter turns a registration's page into the counter's.
 func (p *staffRegistrationPage) atCounter() {
-	for i := range p.Side {
-		p.Side[i].Current = p.Side[i].URL == "/gestion/guichet"
-	}
+	p.MarkSide("/gestion/guichet")
 	p.Back = &page.Link{URL: counterPath + p.Registration.RegistrantID.String(), Text: p.L.T("staff.counter.family")}
 }

@@ -171,50 +171,8 @@ func (s *server) staff(r *http.Request, title, current string) (staffPage, staff
 	}
 	p := staffPage{Base: s.base(r, title), Now: s.Now()}
 	p.Section, p.Wide, p.NoIndex = "staff", true, true
-	l := p.L
-	entry := func(url, key string, n int) {
-		p.Side = append(p.Side, page.SideEntry{URL: url, Text: l.T(key), Count: n, Current: url == current})
-	}
-	entry("/gestion/", "staff.nav.today", 0)
-	entry("/gestion/inscriptions", "staff.nav.decide", q.ToDecide)
-	entry("/gestion/inscriptions?state=late", "staff.nav.late", q.Late)
-	entry("/gestion/inscriptions?state=waitlisted", "staff.nav.waiting", q.Waiting)
-	entry("/gestion/inscriptions?state=sheet", "staff.nav.sheets", 0)
-	entry("/gestion/taches", "staff.nav.tasks", q.Tasks)
-	if s.can(r, mayBank) {
-		waiting, err := s.bank().Waiting(r.Context())
-		if err != nil {
-			return p, q, err
-		}
-		entry(bankPath, "bank.nav", waiting)
-		entry(transferPath, "transfer.nav", 0)
-	}
-	if s.can(r, mayFinance) {
-		entry(financePath, "finance.nav", 0)
-		entry(staffRefundPath, "smoney.refunds", 0)
-	}
-	entry("/gestion/stages", "staff.nav.camps", 0)
-	entry(tariffPath, "tariff.title", 0)
-	entry("/gestion/ouverture", "rush.live", 0)
-	entry("/gestion/odoo", "staff.odoo.page", 0)
-	entry("/gestion/familles", "staff.family.title", 0)
-	if s.can(r, mayAttest) {
-		entry(staffAttestationPath, "staff.nav.attestations", 0)
-	}
-	entry("/gestion/bus", "staff.nav.bus", 0)
-	if s.can(r, mayDecide) {
-		entry("/gestion/guichet", "staff.nav.counter", 0)
-	}
-	if s.can(r, mayCash) {
-		entry(cashPath, "cash.title", 0)
-	}
-	entry("/gestion/recherche", "staff.nav.search", 0)
-	if s.can(r, maySet) {
-		entry("/gestion/reglages", "staff.nav.settings", 0)
-		entry("/gestion/comptes", "staff.nav.accounts", 0)
-		entry("/gestion/systeme", "staff.nav.system", 0)
-	}
-	return p, q, nil
+	p.Side, err = s.side(r, p.L, q, current)
+	return p, q, err
 }
 
 // Age says in a few letters since when something waits: « 2 j », « 3 h », « moins d’une heure ».

@@ -1,7 +1,11 @@
 // Package page holds what every page of the portal shows around its own content.
 package page
 
-import "ribambelle/internal/locale"
+import (
+	"slices"
+
+	"ribambelle/internal/locale"
+)
 
 // Page is anything that embeds Base.
 type Page interface{ Shell() *Base }
@@ -15,7 +19,7 @@ type Base struct {
 	Viewer    *Viewer        // who is signed in; nil for a visitor
 	Demo      *Demo          // set when this installation only pretends
 	Section   string         // the entry of the menu that is current: "camps", "registrations", "family", "staff"…
-	Side      []SideEntry    // the menu beside an office's pages; none on the others
+	Side      []SideGroup    // the menu beside an office's pages; none on the others
 	Back      *Link          // the page one step up
 	Flash     string         // one sentence about what was just done
 	Problems  []Problem      // what is wrong with the form, one line an input
@@ -46,11 +50,31 @@ type DemoAccount struct{ Role, Email, Password string }
 // Link is a place to go.
 type Link struct{ URL, Text string }
 
+// SideGroup is a part of the menu beside the office's pages.
+type SideGroup struct {
+	Title   string // "" for the first, which needs none
+	Entries []SideEntry
+}
+
+// Current reports whether the open page is of the group: a phone shows no other but the first.
+func (g SideGroup) Current() bool {
+	return slices.ContainsFunc(g.Entries, func(e SideEntry) bool { return e.Current })
+}
+
 // SideEntry is one line of the menu beside the office's pages.
 type SideEntry struct {
 	URL, Text string
 	Count     int // things to do there; 0 shows nothing
 	Current   bool
+}
+
+// MarkSide makes the entry of that address the open one.
+func (b *Base) MarkSide(url string) {
+	for _, g := range b.Side {
+		for i := range g.Entries {
+			g.Entries[i].Current = g.Entries[i].URL == url
+		}
+	}
 }
 
 // Problem is one line of the summary on top of a form.
