@@ -14,12 +14,9 @@ import (
 	"ribambelle/internal/camp"
 	"ribambelle/internal/db"
 	"ribambelle/internal/dunning"
-	"ribambelle/internal/ledger"
-	"ribambelle/internal/locale"
 	"ribambelle/internal/notice"
 	"ribambelle/internal/problem"
 	"ribambelle/portal/form"
-	"ribambelle/reports"
 )
 
 // staffSettingsPage is what the commune says of itself, and its reminders.
@@ -40,43 +37,9 @@ type settingGroup struct {
 
 type settingField struct {
 	Name, Label, Hint string
-	Kind              string // of input, "" for one line
+	Kind              string // of input
+	Max               int    // characters
 	Choices           []choice
-}
-
-// settingChoices are the settings that take one of a few values, the default first. A value is told by the key
-// "setting.<name>.<value>", a language by its own name.
-var settingChoices = map[string][]string{
-	"commune.language":          locale.Languages,
-	"invoice.name":              {ledger.CalledInvoice, ledger.CalledInvitation},
-	"invoice.when":              {"confirmed", "charged"},
-	"dunning.automatic":         {"none", "reminder", "notice"},
-	"attestation.certification": {"2", "1", "3", "4", "0"}, // f86_2031 of Belcotax
-}
-
-// longSettings are texts that are printed as they stand.
-var longSettings = []string{"invoice.appeal", "invoice.late", "invoice.privacy", "dunning.text_reminder", "dunning.text_notice", "dunning.text_recovery"}
-
-func (s *server) settingField(l *locale.Locale, key string) settingField {
-	f := settingField{Name: key, Label: l.T("setting." + key)}
-	if hint := "setting." + key + ".hint"; l.Has(hint) {
-		f.Hint = l.T(hint)
-	}
-	if slices.Contains(longSettings, key) {
-		f.Kind = "textarea"
-	}
-	for _, value := range settingChoices[key] {
-		f.Kind = "select"
-		text := l.T("setting." + key + "." + value)
-		switch key {
-		case "commune.language":
-			text = locale.For(value).T("doc.own_name")
-		case "invoice.name":
-			text = reports.InvoiceTitle(l, ledger.InvoiceContent{Called: value})
-		}
-		f.Choices = append(f.Choices, choice{Value: value, Text: text})
-	}
-	return f
 }
 
 // settingKeys is a part of the form by its keys.
@@ -162,7 +125,7 @@ func (s *server) settingsPage(r *http.Request) (*staffSettingsPage, error) {
 		group := settingGroup{Title: p.L.T(g.title)}
 		for _, key := range g.keys {
 			group.Keys = append(group.Keys, s.settingField(p.L, key))
-			p.Form.Set(key, values[key])
+			fillSetting(p.Form, key, values[key])
 		}
 		p.Groups = append(p.Groups, group)
 	}
@@ -214,17 +177,11 @@ func (s *server) staffSettingsSave(w http.ResponseWriter, r *http.Request) error
 	}
 	err = s.DB.InTx(r.Context(), func(ctx context.Context, tx db.Tx) error {
 		for _, key := range camp.SettingNames() {
-			value := f.Text(key)
-			if _, sent := f.Values()[key]; !sent || value == before[key] { // what a page did not ask stays
+			value, sent := settingTyped(f, key)
+			if !sent || value == before[key] { // what a page did not ask stays
 				continue
 			}
-			if len(value) > 500 {
-				f.Add(key, "form.too_long")
-			}
-			if choices := settingChoices[key]; choices != nil && !slices.Contains(choices, value) {
-				f.Add(key, "staff.settings.choice_unknown")
-			}
-			if !f.OK() {
+			if checkSetting(f, key, value); !f.OK() {
 				continue
 			}
 			if err := camp.SetSetting(ctx, tx, actor, key, value); err != nil {

@@ -585,6 +585,18 @@ func TestStaffSettings(t *testing.T) {
 	if n := d.count(`SELECT count(*) FROM setting`); n != 2 {
 		t.Errorf("%d settings were stored, want the two that changed", n)
 	}
+	wrong := admin.send("/gestion/reglages", "commune.name", "Valmont", "commune.iban", "BE15 0910 0000 0131", "commune.bce", "0123.456.788", "commune.email", "stages",
+		"attestation.certified_from_day", "31", "attestation.certified_from_month", "2", "attestation.certified_from_year", "2027", "cash.no_desk", "peut-être")
+	if got := wrong.doc.Find(".field .error").Length(); wrong.StatusCode != http.StatusUnprocessableEntity || got != 5 {
+		t.Errorf("answers %d with %d errors, want 5: account, enterprise number, e-mail, date, choice", wrong.StatusCode, got)
+	}
+	admin.send("/gestion/reglages", "commune.name", "Valmont-sur-Meuse", "attestation.certified_from_day", "1", "attestation.certified_from_month", "3", "attestation.certified_from_year", "2027").to(t, "/gestion/reglages")
+	if n := d.count(`SELECT count(*) FROM setting WHERE key = 'attestation.certified_from' AND value = '2027-03-01'`); n != 1 {
+		t.Error("the day from which the authorisation holds is not stored")
+	}
+	if year, _ := admin.see("/gestion/reglages").doc.Find("[name='attestation.certified_from_year']").Attr("value"); year != "2027" {
+		t.Errorf("the form shows the year %q", year)
+	}
 	bad := admin.send("/gestion/reglages", "commune.name", "", "commune.street", strings.Repeat("x", 600))
 	if bad.StatusCode != http.StatusUnprocessableEntity || bad.doc.Find(".error").Length() != 2 {
 		t.Errorf("answers %d with %d errors", bad.StatusCode, bad.doc.Find(".error").Length())
