@@ -341,3 +341,6 @@ func get(ctx context.Context, address string) ([]byte, error) {
 	}
 	return body, err
 }
+
+// Set gives the program one more variable of the environment; before Start.
+func (h *House) Set(name, value string) { h.env = append(h.env, name+"="+value) }
