@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -10,6 +11,8 @@ import (
 
 	"ribambelle/internal/db"
 	"ribambelle/internal/ledger"
+	"ribambelle/internal/problem"
+	"ribambelle/internal/tariff"
 )
 
 // invoiced confirms the desk's registration with the whole price paid, invoices it, and takes a part of it back.
@@ -82,6 +85,25 @@ func TestDocuments(t *testing.T) {
 	for _, path := range []string{invoicePath + inv.ID.String(), link, link + ".pdf"} {
 		if got := stranger.get(path).StatusCode; got != http.StatusNotFound {
 			t.Errorf("somebody else reads %s: %d", path, got)
+		}
+	}
+}
+
+// TestConfidentialDocuments: who may not see what is accorded to families reads no invoice that says it.
+func TestConfidentialDocuments(t *testing.T) {
+	t.Parallel()
+	s := &server{}
+	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+	plain := ledger.InvoiceContent{Lines: []ledger.InvoiceLine{{Label: "price.camp", Cents: 6000}}}
+	if err := s.mayRead(r, plain); err != nil {
+		t.Errorf("an ordinary invoice: %v", err)
+	}
+	for name, c := range map[string]ledger.InvoiceContent{
+		"accorded":     {Lines: append(plain.Lines, ledger.InvoiceLine{Label: tariff.LabelAccorded, Cents: -3000})},
+		"organisation": {PayerBCE: "0207000077", Lines: plain.Lines},
+	} {
+		if err := s.mayRead(r, c); !problem.Is(err, problem.KindForbidden) {
+			t.Errorf("%s: %v, want forbidden", name, err)
 		}
 	}
 }

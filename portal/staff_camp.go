@@ -371,8 +371,15 @@ func (s *server) sendFile(w http.ResponseWriter, f reports.File) error {
 
 // staffInvoice hands out an invoice.
 func (s *server) staffInvoice(w http.ResponseWriter, r *http.Request) error {
+	i, err := s.Ledger.Invoice(r.Context(), pathID(r))
+	if err == nil {
+		err = s.mayRead(r, i.Content)
+	}
+	if err != nil {
+		return err
+	}
 	actor, _ := s.actorOf(r)
-	f, err := s.reports().Invoice(r.Context(), pathID(r), actor)
+	f, err := s.reports().Invoice(r.Context(), i.ID, actor)
 	if err != nil {
 		return err
 	}

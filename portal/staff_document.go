@@ -2,9 +2,13 @@ package portal
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/google/uuid"
 
+	"ribambelle/internal/ledger"
+	"ribambelle/internal/problem"
+	"ribambelle/internal/tariff"
 	"ribambelle/portal/page"
 )
 
@@ -30,6 +34,9 @@ type staffDocumentPage struct {
 
 func (s *server) staffInvoiceShow(w http.ResponseWriter, r *http.Request) error {
 	i, err := s.Ledger.Invoice(r.Context(), pathID(r))
+	if err == nil {
+		err = s.mayRead(r, i.Content)
+	}
 	if err != nil {
 		return err
 	}
@@ -42,6 +49,9 @@ func (s *server) staffInvoiceShow(w http.ResponseWriter, r *http.Request) error 
 
 func (s *server) staffCreditShow(w http.ResponseWriter, r *http.Request) error {
 	n, err := s.Ledger.CreditNote(r.Context(), pathID(r))
+	if err == nil {
+		err = s.mayRead(r, n.Content)
+	}
 	if err != nil {
 		return err
 	}
@@ -64,10 +74,27 @@ func (s *server) staffDocument(w http.ResponseWriter, r *http.Request, v documen
 	return s.render(w, r, http.StatusOK, "staff/finance/document", p)
 }
 
+// mayRead returns Forbidden for a document that says what is confidential: an organisation that pays, or a tariff that
+// was accorded, to staff without that right.
+func (s *server) mayRead(r *http.Request, c ledger.InvoiceContent) error {
+	accorded := slices.ContainsFunc(c.Lines, func(l ledger.InvoiceLine) bool { return l.Label == tariff.LabelAccorded })
+	if (c.PayerBCE != "" || accorded) && !s.can(r, maySocial) {
+		return problem.Forbidden("document.confidential")
+	}
+	return nil
+}
+
 // staffCredit hands out a credit note.
 func (s *server) staffCredit(w http.ResponseWriter, r *http.Request) error {
+	n, err := s.Ledger.CreditNote(r.Context(), pathID(r))
+	if err == nil {
+		err = s.mayRead(r, n.Content)
+	}
+	if err != nil {
+		return err
+	}
 	actor, _ := s.actorOf(r)
-	f, err := s.reports().CreditNote(r.Context(), pathID(r), actor)
+	f, err := s.reports().CreditNote(r.Context(), n.ID, actor)
 	if err != nil {
 		return err
 	}
