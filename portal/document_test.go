@@ -76,6 +76,7 @@ func TestDocuments(t *testing.T) {
 	if !strings.HasPrefix(pdf.body, "%PDF-") || pdf.body != parent.see(link+".pdf").body {
 		t.Error("the credit note is no PDF, or not the same one twice")
 	}
+	d.agent.see("/gestion/inscriptions/"+inv.RegistrationID.String()).has(t, "a[href='/gestion/notes-de-credit/"+note.ID.String()+".pdf']", note.Content.Number)
 	d.agent.see("/gestion/factures/"+inv.ID.String()).has(t, "main", inv.Content.Number)
 	d.agent.see("/gestion/notes-de-credit/"+note.ID.String()).has(t, "main", "Empreinte SHA-256")
 	d.agent.see("/gestion/notes-de-credit/" + note.ID.String() + ".pdf")

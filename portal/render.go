@@ -108,7 +108,6 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, name string, f *
 	for _, problem := range f.Problems() {
 		b.Problems = append(b.Problems, page.Problem{Input: problem.Name, Text: faulty(b.L, problem)})
 	}
-	b.Title = b.L.T("portal.error_prefix", b.Title)
 	return s.render(w, r, http.StatusUnprocessableEntity, name, p)
 }
 

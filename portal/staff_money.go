@@ -81,8 +81,14 @@ type staffMoney struct {
 	Balance       ledger.Balance
 	Plan          []ledger.Instalment
 	Cover         *enrol.Cover // of an organisation, for who may see
-	InvoiceID     *uuid.UUID
-	InvoiceNumber string
+	Papers        []staffPaper
+}
+
+// staffPaper is an invoice or a credit note.
+type staffPaper struct {
+	ID     uuid.UUID
+	Number string
+	Credit bool
 }
 
 // Hidden reports whether who asks may only know the amounts.
@@ -216,12 +222,21 @@ func (s *server) fillDue(ctx context.Context, m *staffMoney, price []enrol.Price
 	if m.Plan, err = ledger.InstalmentsOf(ctx, s.DB, m.DueID); err != nil {
 		return err
 	}
-	err = s.DB.QueryRow(ctx, `
-		SELECT (SELECT id FROM invoice WHERE due_id = @due ORDER BY year DESC, number DESC LIMIT 1),
-		  COALESCE((SELECT content->>'Number' FROM invoice WHERE due_id = @due ORDER BY year DESC, number DESC LIMIT 1), '')`,
-		pgx.NamedArgs{"due": m.DueID}).Scan(&m.InvoiceID, &m.InvoiceNumber)
+	rows, err = s.DB.Query(ctx, `
+		SELECT id, content->>'Number' AS number, false AS credit, year AS paper_year, number AS paper_number FROM invoice WHERE due_id = @due
+		UNION ALL
+		SELECT id, content->>'Number', true, year, number FROM credit_note WHERE due_id = @due
+		ORDER BY credit, paper_year, paper_number`,
+		pgx.NamedArgs{"due": m.DueID})
 	if err != nil {
-		return fmt.Errorf("reading the invoice of due %s: %w", m.DueID, err)
+		return fmt.Errorf("reading the papers of due %s: %w", m.DueID, err)
+	}
+	m.Papers, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p staffPaper, err error) {
+		var year, number int
+		return p, row.Scan(&p.ID, &p.Number, &p.Credit, &year, &number)
+	})
+	if err != nil {
+		return fmt.Errorf("reading the papers of due %s: %w", m.DueID, err)
 	}
 	return nil
 }

@@ -44,7 +44,6 @@ func (s *server) side(r *http.Request, l *locale.Locale, q staffWork, current st
 	group(l.T("staff.side.money"))
 	entry(mayFinance, financePath, "finance.nav", 0)
 	entry(mayBank, bankPath, "bank.nav", unmatched)
-	entry(mayBank, transferPath, "transfer.nav", 0)
 	entry(mayFinance, staffRefundPath, "smoney.refunds", 0)
 	entry(mayCash, cashPath, "cash.title", 0)
 	entry(maySee, tariffPath, "tariff.title", 0)

@@ -71,7 +71,6 @@ func (s *server) staffTransfersPage(r *http.Request) (*staffTransfersPage, error
 	if p.bankBase, err = s.bankBase(r, s.locale(r).T("transfer.title"), actors...); err != nil {
 		return nil, err
 	}
-	p.MarkSide(transferPath)
 	p.Back = &page.Link{URL: bankPath, Text: p.L.T("bank.title")}
 	for _, t := range p.Ready {
 		if t.IBAN != "" {
