@@ -35,6 +35,8 @@ var Schedule = []Entry{
 	{"dunning_due", "CRON_TZ=Europe/Brussels 30 9 * * *", func(slot time.Time) river.JobArgs { return job.DunningDue{At: slot} }},
 	{"household_sweep", "CRON_TZ=Europe/Brussels 45 3 * * *", func(time.Time) river.JobArgs { return job.HouseholdSweep{} }},
 	{"instalments_due", "CRON_TZ=Europe/Brussels 0 7 * * *", func(time.Time) river.JobArgs { return job.InstalmentsDue{} }},
+	// Daily, so that the first day of a month is made up for; on any other there is nothing left to invoice.
+	{"organisations_due", "CRON_TZ=Europe/Brussels 30 6 * * *", func(time.Time) river.JobArgs { return job.OrganisationsDue{} }},
 	{"sync_sweep", "CRON_TZ=Europe/Brussels 15 4 * * *", func(time.Time) river.JobArgs { return job.SyncSweep{} }},
 }
 

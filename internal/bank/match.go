@@ -89,15 +89,21 @@ func (s *Store) decide(ctx context.Context, tx db.Tx, actor audit.Actor, e Entry
 	if err != nil {
 		return err
 	}
+	invoice, err := groupOf(ctx, tx, e.Communication)
+	if err != nil {
+		return err
+	}
 	switch {
 	case e.Currency != "EUR":
 		return s.put(ctx, tx, actor, e.ID, StateAside, "bank.reason.currency")
-	case e.Cents < 0 && due != nil: // a refund, or money that its bank took back
+	case e.Cents < 0 && (due != nil || invoice != nil): // a refund, or money that its bank took back
 		return s.put(ctx, tx, actor, e.ID, StateQueued, "bank.reason.outgoing_ours")
 	case e.Cents <= 0:
 		return s.put(ctx, tx, actor, e.ID, StateAside, "bank.reason.outgoing")
 	case due != nil && (!written || owed == e.Cents):
 		return s.book(ctx, tx, actor, e, *due)
+	case invoice != nil: // what an organisation pays at once
+		return s.bookGroup(ctx, tx, actor, e, *invoice)
 	case due != nil:
 		return s.put(ctx, tx, actor, e.ID, StateQueued, "bank.reason.written")
 	case payout(e.CounterpartyName):
@@ -159,6 +165,11 @@ func (s *Store) book(ctx context.Context, tx db.Tx, actor audit.Actor, e Entry, 
 	if err != nil {
 		return err
 	}
+	return s.settled(ctx, tx, actor, e, due, before, after)
+}
+
+// settled notes to which due an entry was matched, and what was special about its money: what was owed before and after it.
+func (s *Store) settled(ctx context.Context, tx db.Tx, actor audit.Actor, e Entry, due uuid.UUID, before, after civil.Cents) error {
 	note := ""
 	switch {
 	case after > 0:
@@ -168,7 +179,7 @@ func (s *Store) book(ctx context.Context, tx db.Tx, actor audit.Actor, e Entry, 
 	case after < 0:
 		note = "bank.note.over"
 	}
-	_, err = tx.Exec(ctx, `
+	_, err := tx.Exec(ctx, `
 		UPDATE bank_entry
 		SET state = 'matched', due_id = @due, reason = @note, decided_by = @by, decided_at = @at
 		WHERE id = @id`,
@@ -195,17 +206,15 @@ func (s *Store) put(ctx context.Context, tx db.Tx, actor audit.Actor, id uuid.UU
 // left or is no euros; NotFound for an unknown entry or due.
 func (s *Store) Match(ctx context.Context, actor audit.Actor, entryID, dueID uuid.UUID) error {
 	return s.act(ctx, actor, entryID, "bank.matched", func(ctx context.Context, tx db.Tx, e Entry) error {
-		if e.State != StateQueued && e.State != StateNew {
-			return problem.Conflict("bank.not_waiting")
-		}
-		if e.Cents <= 0 || e.Currency != "EUR" {
-			return problem.Conflict("bank.not_bookable")
+		if err := e.bookable(); err != nil {
+			return err
 		}
 		return s.book(ctx, tx, actor, e, dueID)
 	})
 }
 
-// MatchCommunication is Match with the due whose communication was typed; Invalid when there is none.
+// MatchCommunication is Match with the due, or the invoice over several dues, whose communication was typed; Invalid when
+// there is none.
 func (s *Store) MatchCommunication(ctx context.Context, actor audit.Actor, entryID uuid.UUID, communication string) error {
 	c, err := transfer.Parse(communication)
 	if err != nil {
@@ -218,12 +227,40 @@ func (s *Store) MatchCommunication(ctx context.Context, actor audit.Actor, entry
 		WHERE communication = @communication`,
 		pgx.NamedArgs{"communication": c.Digits()}).Scan(&due)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return problem.Invalid("bank.communication_unknown")
+		return s.matchGroup(ctx, actor, entryID, c.Digits())
 	}
 	if err != nil {
 		return fmt.Errorf("reading a due: %w", err)
 	}
 	return s.Match(ctx, actor, entryID, due)
+}
+
+// matchGroup books a waiting entry on the invoice over several dues that has a communication.
+func (s *Store) matchGroup(ctx context.Context, actor audit.Actor, entryID uuid.UUID, communication string) error {
+	invoice, err := groupOf(ctx, s.DB, communication)
+	if err != nil {
+		return err
+	}
+	if invoice == nil {
+		return problem.Invalid("bank.communication_unknown")
+	}
+	return s.act(ctx, actor, entryID, "bank.matched", func(ctx context.Context, tx db.Tx, e Entry) error {
+		if err := e.bookable(); err != nil {
+			return err
+		}
+		return s.bookGroup(ctx, tx, actor, e, *invoice)
+	})
+}
+
+// bookable returns Conflict for an entry that no longer waits, or is money that left or is no euros.
+func (e Entry) bookable() error {
+	if e.State != StateQueued && e.State != StateNew {
+		return problem.Conflict("bank.not_waiting")
+	}
+	if e.Cents <= 0 || e.Currency != "EUR" {
+		return problem.Conflict("bank.not_bookable")
+	}
+	return nil
 }
 
 // SetAside takes a waiting entry off the queue: it pays nothing of ours. Conflict when it no longer waits.

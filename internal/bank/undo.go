@@ -27,6 +27,9 @@ func (s *Store) Undo(ctx context.Context, actor audit.Actor, entryID uuid.UUID) 
 			if err := s.Enrol.UnsettleBank(ctx, tx, actor, e.ID, e.BookingKey); err != nil {
 				return err
 			}
+			if err := s.undoParts(ctx, tx, actor, e.ID); err != nil {
+				return err
+			}
 		case e.PayoutID != nil:
 			if err := s.unpay(ctx, tx, actor, *e.PayoutID); err != nil {
 				return err

@@ -6,9 +6,11 @@ import (
 
 	"github.com/riverqueue/river"
 
+	"ribambelle/internal/audit"
 	"ribambelle/internal/cash"
 	"ribambelle/internal/dunning"
 	"ribambelle/internal/job"
+	"ribambelle/internal/ledger"
 )
 
 // workers names what each job does. A job whose worker is not here stays in the queue for a process that has it.
@@ -54,6 +56,10 @@ func (a *app) workers() []func(*river.Workers) {
 		}),
 		worker(func(ctx context.Context, _ job.InstalmentsDue) error {
 			_, err := a.enrol.Instalments(ctx)
+			return err
+		}),
+		worker(func(ctx context.Context, args job.OrganisationsDue) error {
+			_, err := ledger.NewOrganisations(a.db, a.now, a.jobs).InvoiceMonths(ctx, audit.Job(args.Kind()))
 			return err
 		}),
 		worker(func(ctx context.Context, _ job.HouseholdSweep) error {

@@ -73,8 +73,15 @@ type RefundChanged struct {
 // InstalmentsDue gives to staff what was not paid of an instalment on its day; its payer was reminded before.
 type InstalmentsDue struct{}
 
+// OrganisationsDue invoices to each organisation what it promised before this month.
+type OrganisationsDue struct{}
+
 func (RefundSend) Kind() string     { return "refund_send" }     //nolint:revive // see RegistrationChanged
 func (RefundChanged) Kind() string  { return "refund_changed" }  //nolint:revive // see RegistrationChanged
 func (InstalmentsDue) Kind() string { return "instalments_due" } //nolint:revive // see RegistrationChanged
+
+func (OrganisationsDue) Kind() string { return "organisations_due" } //nolint:revive // see RegistrationChanged
+
+func (OrganisationsDue) InsertOpts() river.InsertOpts { return sweep(QueueDefault) } //nolint:revive // see RegistrationChanged
 
 func (InstalmentsDue) InsertOpts() river.InsertOpts { return sweep(QueueDefault) } //nolint:revive // see RegistrationChanged

@@ -36,7 +36,7 @@ const noteColumns = `id, year, number, invoice_id, due_id, registration_id, paye
 // that stays due is a negative one. reason is printed: a message key or words. It returns problem.KindInvalid when the
 // lines amount to nothing or to more than what is left of the invoice.
 func IssueCreditNote(ctx context.Context, tx db.Tx, inv Invoice, lines []InvoiceLine, reason string, at time.Time) (CreditNote, error) {
-	left, err := leftOf(ctx, tx, inv.ID)
+	left, err := leftOf(ctx, tx, inv.ID, inv.DueID)
 	if err != nil {
 		return CreditNote{}, err
 	}
@@ -81,14 +81,14 @@ func IssueCreditNote(ctx context.Context, tx db.Tx, inv Invoice, lines []Invoice
 	return note, nil
 }
 
-// leftOf locks an invoice and returns what no credit note has taken back of it.
-func leftOf(ctx context.Context, tx db.Tx, invoiceID uuid.UUID) (left civil.Cents, err error) {
+// leftOf locks an invoice and returns what no credit note has taken back of what it asks on a due.
+func leftOf(ctx context.Context, tx db.Tx, invoiceID, dueID uuid.UUID) (left civil.Cents, err error) {
+	args := pgx.NamedArgs{"id": invoiceID, "due": dueID}
 	err = tx.QueryRow(ctx, `
-		SELECT total_cents
-		FROM invoice
-		WHERE id = @id
-		FOR UPDATE`,
-		pgx.NamedArgs{"id": invoiceID}).Scan(&left)
+		SELECT COALESCE((SELECT x.cents FROM invoice_split x WHERE x.invoice_id = i.id AND x.due_id = @due), 0)
+		FROM invoice i
+		WHERE i.id = @id
+		FOR UPDATE OF i`, args).Scan(&left)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, problem.NotFound("invoice.not_found")
 	}
@@ -100,8 +100,8 @@ func leftOf(ctx context.Context, tx db.Tx, invoiceID uuid.UUID) (left civil.Cent
 	err = tx.QueryRow(ctx, `
 		SELECT COALESCE(sum(total_cents), 0)::bigint
 		FROM credit_note
-		WHERE invoice_id = @id`,
-		pgx.NamedArgs{"id": invoiceID}).Scan(&back)
+		WHERE invoice_id = @id
+		  AND due_id = @due`, args).Scan(&back)
 	if err != nil {
 		return 0, fmt.Errorf("summing the credit notes on invoice %s: %w", invoiceID, err)
 	}

@@ -11,7 +11,6 @@ import (
 
 	"ribambelle/internal/civil"
 	"ribambelle/internal/db"
-	"ribambelle/internal/pay/transfer"
 	"ribambelle/internal/problem"
 )
 
@@ -58,13 +57,9 @@ func NewDue(ctx context.Context, tx db.Tx, d Due, at time.Time) (Due, error) {
 	if d.Kind == "" {
 		d.Kind = DueFamily
 	}
-	var n int64
-	if err := tx.QueryRow(ctx, `SELECT nextval('communication_number')`).Scan(&n); err != nil {
-		return d, fmt.Errorf("drawing a communication: %w", err)
-	}
-	c, err := transfer.New(n)
+	c, err := nextCommunication(ctx, tx)
 	if err != nil {
-		return d, fmt.Errorf("drawing a communication: %w", err)
+		return d, err
 	}
 	d.Communication = c.Digits()
 	err = tx.QueryRow(ctx, `

@@ -19,10 +19,17 @@ var Invariants = map[string]string{ //nolint:gosec // a credit note is no creden
 		JOIN credit_note c ON c.invoice_id = i.id
 		GROUP BY i.id
 		HAVING sum(c.total_cents) > i.total_cents`,
+	"an invoice over several dues is the sum of its parts, each never credited beyond it": `
+		SELECT i.id
+		FROM invoice i
+		JOIN invoice_part p ON p.invoice_id = i.id
+		GROUP BY i.id
+		HAVING sum(p.cents) <> i.total_cents
+		  OR bool_or(p.cents < (SELECT COALESCE(sum(c.total_cents), 0) FROM credit_note c WHERE c.invoice_id = p.invoice_id AND c.due_id = p.due_id))`,
 	"no document says more than the ledger charges": `
 		SELECT d.id
 		FROM due d
-		WHERE (SELECT COALESCE(sum(i.total_cents), 0) FROM invoice i WHERE i.due_id = d.id)
+		WHERE (SELECT COALESCE(sum(i.cents), 0) FROM invoice_split i WHERE i.due_id = d.id)
 		    - (SELECT COALESCE(sum(c.total_cents), 0) FROM credit_note c WHERE c.due_id = d.id)
 		    > (SELECT COALESCE(sum(CASE WHEN l.kind IN ('charge', 'fee') THEN l.cents ELSE -l.cents END), 0)
 		       FROM ledger_line l WHERE l.due_id = d.id AND ` + documented + `)`,

@@ -46,8 +46,9 @@ type InvoiceContent struct {
 	Legal         []string // how to contest, what follows a late payment, what becomes of the data
 	Credits       string   // of a credit note: the number of the invoice that it takes back
 	CreditsOf     civil.Date
-	Reason        string   // of a credit note, a message key or words
-	Words         []string // of a reminder: what it says before the amounts
+	Reason        string     // of a credit note, a message key or words
+	Month         civil.Date `json:",omitzero"` // first day of the month for which an organisation is invoiced all at once
+	Words         []string   // of a reminder: what it says before the amounts
 }
 
 // How a commune calls what it asks to pay (the setting invoice.name).
@@ -80,6 +81,9 @@ type InvoiceInstalment struct {
 	On    civil.Date
 	Cents civil.Cents
 }
+
+// Group reports whether an organisation is invoiced all that a month brought: the lines name the children.
+func (c InvoiceContent) Group() bool { return !c.Month.IsZero() }
 
 // Account reports whether the document only tells what was: nothing is to be paid by it.
 func (c InvoiceContent) Account() bool {
@@ -196,13 +200,15 @@ func ReadInvoice(ctx context.Context, q db.Querier, id uuid.UUID) (Invoice, erro
 	return inv, nil
 }
 
-// InvoicesOfDue returns the invoices of a due, newest first.
+// InvoicesOfDue returns the invoices of a due, newest first. Of an invoice over several dues, the total is what it asks on
+// this one.
 func InvoicesOfDue(ctx context.Context, q db.Querier, dueID uuid.UUID) ([]Invoice, error) {
 	rows, err := q.Query(ctx, `
-		SELECT `+invoiceColumns+`
-		FROM invoice
-		WHERE due_id = @due
-		ORDER BY year DESC, number DESC`,
+		SELECT i.id, i.year, i.number, x.due_id, x.registration_id, i.payer_id, i.issued_at, x.cents AS total_cents, i.content
+		FROM invoice_split x
+		JOIN invoice i ON i.id = x.invoice_id
+		WHERE x.due_id = @due
+		ORDER BY i.year DESC, i.number DESC`,
 		pgx.NamedArgs{"due": dueID})
 	if err != nil {
 		return nil, fmt.Errorf("reading the invoices of due %s: %w", dueID, err)

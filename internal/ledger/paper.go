@@ -31,7 +31,8 @@ const SourceDunning = "dunning"
 // Papers brings the documents of every due of a registration in line with its lines, in the caller's transaction, which
 // has the registration locked: what is charged and on no invoice is invoiced if the occasion allows it, what was
 // invoiced and is no longer charged is taken back by credit notes. Called again it does nothing. reason is printed on
-// the credit notes: a message key or words. The documents are drawn and mailed by jobs.
+// the credit notes: a message key or words. The documents are drawn and mailed by jobs. What an organisation promised is
+// not invoiced here but by month (Organisations); what is credited of it is.
 func Papers(ctx context.Context, tx db.Tx, jobs job.Inserter, registrationID uuid.UUID, o Occasion, reason string, at time.Time) error {
 	rows, err := tx.Query(ctx, `
 		SELECT `+dueColumns+`
@@ -112,6 +113,8 @@ func (p *paper) balance(ctx context.Context, o Occasion) error {
 		open += n.TotalCents
 	}
 	switch {
+	case open > 0 && p.due.Kind == DueCover: // with all that the month brings its organisation
+		return nil
 	case open > 0 && (o == OnConfirmation || o == OnCharge && (open < charged || p.settings["invoice.when"] == "charged")):
 		return p.invoice(ctx, open, open == charged)
 	case open < 0:
@@ -235,13 +238,16 @@ func (p *paper) settled(ctx context.Context, c *InvoiceContent) error {
 // credit takes back what is no longer charged, of the newest invoice first.
 func (p *paper) credit(ctx context.Context, back civil.Cents, invoices []Invoice) error {
 	for _, inv := range invoices {
-		left, err := leftOf(ctx, p.tx, inv.ID)
+		left, err := leftOf(ctx, p.tx, inv.ID, p.due.ID)
 		if err != nil {
 			return err
 		}
 		part := min(left, back)
 		if part <= 0 {
 			continue
+		}
+		if inv.Content, err = p.about(ctx, inv.Content); err != nil {
+			return err
 		}
 		note, err := IssueCreditNote(ctx, p.tx, inv, p.explain(part, -1, p.reason), p.reason, p.at)
 		if err != nil {
@@ -259,6 +265,19 @@ func (p *paper) credit(ctx context.Context, back civil.Cents, invoices []Invoice
 		}
 	}
 	return nil // what is left was never invoiced
+}
+
+// about names on the credit note of an invoice over several dues the child and the camp that it takes back.
+func (p *paper) about(ctx context.Context, c InvoiceContent) (InvoiceContent, error) {
+	if !c.Group() {
+		return c, nil
+	}
+	own, err := DocumentContent(ctx, p.tx, p.due, p.settings, p.at)
+	if err != nil {
+		return c, err
+	}
+	c.Child, c.Camp, c.FirstDay, c.LastDay, c.Days, c.Reference, c.Month = own.Child, own.Camp, own.FirstDay, own.LastDay, own.Days, own.Reference, civil.Date{}
+	return c, nil
 }
 
 // explain returns the lines that stand on no document yet, times sign, when they amount to sum; else one line.

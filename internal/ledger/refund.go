@@ -256,7 +256,13 @@ func SourcesOf(ctx context.Context, q db.Querier, dueID uuid.UUID) ([]Source, er
 		      AND f.state IN ('to_choose', 'to_confirm', 'decided', 'sent', 'failed')), 0))::bigint AS cents,
 		  l.at
 		FROM ledger_line l
-		LEFT JOIN bank_entry e ON COALESCE(e.booking_key, e.id) = l.submission_key
+		LEFT JOIN (
+		  SELECT COALESCE(booking_key, id) AS key, counterparty_iban, counterparty_name
+		  FROM bank_entry
+		  UNION ALL
+		  SELECT p.booking_key, b.counterparty_iban, b.counterparty_name
+		  FROM bank_entry_part p
+		  JOIN bank_entry b ON b.id = p.entry_id) e ON e.key = l.submission_key
 		WHERE l.due_id = @due
 		  AND l.kind = 'payment'
 		  AND l.label NOT IN ('ledger.refund_returned', 'ledger.given_again')
