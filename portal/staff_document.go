@@ -71,6 +71,9 @@ func (s *server) staffDocument(w http.ResponseWriter, r *http.Request, v documen
 	}
 	p := &staffDocumentPage{staffPage: base, Doc: v}
 	p.Back = &page.Link{URL: "/gestion/inscriptions/" + registrationID.String(), Text: p.L.T("doc.registration")}
+	if v.Group() {
+		p.Back = &page.Link{URL: organisationPath, Text: p.L.T("organisation.title")}
+	}
 	return s.render(w, r, http.StatusOK, "staff/finance/document", p)
 }
 
@@ -78,7 +81,7 @@ func (s *server) staffDocument(w http.ResponseWriter, r *http.Request, v documen
 // was accorded, to staff without that right.
 func (s *server) mayRead(r *http.Request, c ledger.InvoiceContent) error {
 	accorded := slices.ContainsFunc(c.Lines, func(l ledger.InvoiceLine) bool { return l.Label == tariff.LabelAccorded })
-	if (c.PayerBCE != "" || accorded) && !s.can(r, maySocial) {
+	if (c.PayerBCE != "" || c.Group() || accorded) && !s.can(r, maySocial) {
 		return problem.Forbidden("document.confidential")
 	}
 	return nil

@@ -20,6 +20,8 @@ type staffBodiesPage struct {
 	Form   *form.Form
 	Member *form.Form
 	Can    bool
+	// CanCovers shows the way to what organisations promised to pay.
+	CanCovers bool
 }
 
 // familyBody is an organisation with its members.
@@ -43,7 +45,7 @@ func (s *server) staffBodiesPage(r *http.Request) (*staffBodiesPage, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &staffBodiesPage{staffPage: base, Form: form.New(), Member: form.New(), Can: s.can(r, mayDecide)}
+	p := &staffBodiesPage{staffPage: base, Form: form.New(), Member: form.New(), Can: s.can(r, mayDecide), CanCovers: s.can(r, maySocial)}
 	rows, err := s.DB.Query(r.Context(), `
 		SELECT g.id, g.household_id, g.last_name, g.city,
 		  (SELECT count(DISTINCT gs.child_id)::int FROM guardianship AS gs WHERE gs.guardian_id = g.id

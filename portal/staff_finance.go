@@ -36,7 +36,7 @@ func (s *server) staffFinanceRoutes() []route {
 		{get, financePath + "/budget", mayFinance, s.staffBudget},
 		{get, financePath + "/export/{document:[a-z]{1,20}}", mayFinance, s.staffExport},
 	}
-	return slices.Concat(lists, s.staffDunningRoutes(), s.statementRoutes())
+	return slices.Concat(lists, s.staffDunningRoutes(), s.statementRoutes(), s.staffOrganisationRoutes())
 }
 
 func (s *server) finance() *finance.Store { return finance.New(s.DB, s.Now) }

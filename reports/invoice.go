@@ -234,6 +234,7 @@ func (d *invoiceDrawing) about() {
 		{"reports.invoice.child", c.Child},
 		{"reports.invoice.camp", c.Camp},
 		{"reports.invoice.period", d.period()},
+		{"reports.invoice.month", d.month()},
 		{"reports.invoice.reference", d.reference()},
 		{"reports.invoice.credits", d.credits()},
 		{"reports.invoice.reason", label(d.loc, ledger.InvoiceLine{Label: c.Reason})},
@@ -261,6 +262,14 @@ func (d *invoiceDrawing) period() string {
 		period += " (" + d.loc.N("reports.invoice.days", d.c.Days) + ")"
 	}
 	return period
+}
+
+// month is what an organisation is invoiced for at once.
+func (d *invoiceDrawing) month() string {
+	if !d.c.Group() {
+		return ""
+	}
+	return d.loc.T("reports.invoice.month_name", d.loc.Month(d.c.Month.Month), d.c.Month.Year)
 }
 
 // words writes what a reminder says before the amounts.

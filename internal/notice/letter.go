@@ -70,6 +70,11 @@ func (s *Store) invoiceLetter(ctx context.Context, tx db.Tx, m message, to perso
 		},
 		files: []mail.Attachment{{Name: file.Name, Type: file.ContentType, Data: file.Body}},
 	}
+	if c.Group() {
+		l.key, l.args = templateGroup, []any{c.Number, loc.Month(c.Month.Month), c.Month.Year}
+		l.facts = l.facts[:2] // the children stand in the document alone
+		return l, nil
+	}
 	if c.Called == ledger.CalledInvitation {
 		l.key = templateInvitation
 	}

@@ -16,6 +16,9 @@ import (
 // templateInvitation has the words for an invoice of a commune that calls it an invitation to pay.
 const templateInvitation = "invitation"
 
+// templateGroup has the words for the invoice of a month that an organisation pays.
+const templateGroup = "invoice_group"
+
 // pathCredit is the page of a credit note, which says what the PDF says.
 func pathCredit(id uuid.UUID) string { return "/mon-espace/notes-de-credit/" + id.String() }
 
