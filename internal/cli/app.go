@@ -137,9 +137,6 @@ func (a *app) databaseURL(ctx context.Context) (string, error) {
 	return a.home.database(ctx, "ribambelle")
 }
 
-// keysProof is the setting that holds a sealed word: keys that do not open it are not this database's keys.
-const keysProof = "seal.proof"
-
 // openKeys loads the keys and proves that they are the ones the database was sealed with.
 func (a *app) openKeys(ctx context.Context) error {
 	var err error
@@ -150,7 +147,7 @@ func (a *app) openKeys(ctx context.Context) error {
 	} else if a.box, err = a.home.keys(); err != nil {
 		return err
 	}
-	sealed, err := a.box.Seal([]byte("ribambelle"), keysProof)
+	sealed, err := a.box.Seal([]byte("ribambelle"), seal.ProofSetting)
 	if err != nil {
 		return err
 	}
@@ -160,10 +157,10 @@ func (a *app) openKeys(ctx context.Context) error {
 		ON CONFLICT (key) DO UPDATE SET key = excluded.key
 		RETURNING decode(value, 'base64')`
 	var kept []byte
-	if err := a.db.QueryRow(ctx, q, pgx.NamedArgs{"key": keysProof, "sealed": sealed}).Scan(&kept); err != nil {
+	if err := a.db.QueryRow(ctx, q, pgx.NamedArgs{"key": seal.ProofSetting, "sealed": sealed}).Scan(&kept); err != nil {
 		return fmt.Errorf("proving the keys: %w", err)
 	}
-	if _, err := a.box.Open(kept, keysProof); err != nil {
+	if _, err := a.box.Open(kept, seal.ProofSetting); err != nil {
 		return errors.New("these keys are not the ones that this database was sealed with: set SEAL_KEYSET to the right keyset" + a.home.instead())
 	}
 	return nil

@@ -30,6 +30,7 @@ type commands struct {
 	Remind  remindCommand  `cmd:"" help:"Enqueue the reminders that are due at a time."`
 	Seed    seedCommand    `cmd:"" help:"Make up camps, families and registrations in a demo, in volume."`
 	Staff   staffCommand   `cmd:"" help:"People who work in the office."`
+	Keys    keysCommand    `cmd:"" help:"The keys that seal medical values and national numbers."`
 	Check   checkCommand   `cmd:"" help:"Check configuration, database, schema, keys, Odoo, SMTP and payment provider."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

@@ -24,9 +24,10 @@ var ErrOpen = errors.New("sealed value does not open")
 
 // Box seals and opens with one keyset. It is safe for concurrent use. It never prints its keys.
 type Box struct {
-	aead  tink.AEAD
-	codes *prf.Set
-	keys  int
+	aead   tink.AEAD
+	prefix []byte
+	codes  *prf.Set
+	keys   int
 }
 
 // bundle is the text form of a keyset: two keysets of Tink in its JSON form.
@@ -57,7 +58,7 @@ func Load(text []byte) (*Box, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Box{keys: seals.Len()}
+	b := &Box{keys: seals.Len(), prefix: prefixOf(seals)}
 	if b.aead, err = aead.New(seals); err != nil {
 		return nil, fmt.Errorf("reading the sealing keys: %w", err)
 	}
@@ -123,15 +124,14 @@ func codeInput(purpose, id string) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(purpose))), purpose+id...)
 }
 
+// grow adds a key of each kind, to be used from now on.
 func grow(seals, codes *keyset.Manager) ([]byte, error) {
-	var b bundle
 	for _, part := range []struct {
 		manager  *keyset.Manager
 		template *tinkpb.KeyTemplate
-		text     *json.RawMessage
 	}{
-		{seals, aead.AES256GCMKeyTemplate(), &b.Seal},
-		{codes, prf.HMACSHA256PRFKeyTemplate(), &b.Codes},
+		{seals, aead.AES256GCMKeyTemplate()},
+		{codes, prf.HMACSHA256PRFKeyTemplate()},
 	} {
 		id, err := part.manager.Add(part.template)
 		if err == nil {
@@ -140,9 +140,20 @@ func grow(seals, codes *keyset.Manager) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("adding a key: %w", err)
 		}
+	}
+	return write(seals, codes)
+}
+
+// write returns the text form of a keyset.
+func write(seals, codes *keyset.Manager) ([]byte, error) {
+	var b bundle
+	for _, part := range []struct {
+		manager *keyset.Manager
+		text    *json.RawMessage
+	}{{seals, &b.Seal}, {codes, &b.Codes}} {
 		handle, err := part.manager.Handle()
 		if err != nil {
-			return nil, fmt.Errorf("adding a key: %w", err)
+			return nil, fmt.Errorf("writing the keyset: %w", err)
 		}
 		var out bytes.Buffer
 		if err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&out)); err != nil {
