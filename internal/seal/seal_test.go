@@ -172,3 +172,48 @@ func TestLoadFile(t *testing.T) {
 		t.Errorf("got %v, want a refusal of a file that others can read", err)
 	}
 }
+
+// TestPrune gives up the former sealing keys, and the former code keys only when asked.
+func TestPrune(t *testing.T) {
+	t.Parallel()
+	text, former := generate(t)
+	both, err := seal.Rotate(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := load(t, both)
+	old, err := former.Seal([]byte("arachides"), "sheet.body:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := b.Seal([]byte("arachides"), "sheet.body:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Fresh(old) || !b.Fresh(fresh) || !former.Fresh(old) || b.Fresh(b.Prefix()) || b.Fresh(nil) {
+		t.Error("a value is taken for another key's")
+	}
+	code := former.MAC("confirm", "1")
+	for _, codes := range []bool{false, true} {
+		pruned, err := seal.Prune(both, codes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		alone := load(t, pruned)
+		if got, err := alone.Open(fresh, "sheet.body:1"); err != nil || string(got) != "arachides" || alone.Keys() != 1 {
+			t.Errorf("the key in use no longer opens: %v", err)
+		}
+		if _, err := alone.Open(old, "sheet.body:1"); !errors.Is(err, seal.ErrOpen) {
+			t.Errorf("the former key still opens: %v", err)
+		}
+		if alone.CheckMAC("confirm", "1", code) == codes {
+			t.Errorf("with codes %v a link of before is taken: %v", codes, !codes)
+		}
+		if alone.MAC("confirm", "1") != b.MAC("confirm", "1") {
+			t.Error("the codes changed")
+		}
+	}
+	if _, err := seal.Prune([]byte("nonsense"), false); err == nil || strings.Contains(err.Error(), "nonsense") {
+		t.Errorf("nonsense is pruned: %v", err)
+	}
+}
