@@ -82,7 +82,8 @@ type InvoiceInstalment struct {
 	Cents civil.Cents
 }
 
-// Group reports whether an organisation is invoiced all that a month brought: the lines name the children.
+// Group reports whether an organisation is invoiced all that a month brought: the lines name the children. What credits a
+// part of it names the child.
 func (c InvoiceContent) Group() bool { return !c.Month.IsZero() }
 
 // Account reports whether the document only tells what was: nothing is to be paid by it.

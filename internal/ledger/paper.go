@@ -276,7 +276,7 @@ func (p *paper) about(ctx context.Context, c InvoiceContent) (InvoiceContent, er
 	if err != nil {
 		return c, err
 	}
-	c.Child, c.Camp, c.FirstDay, c.LastDay, c.Days, c.Reference, c.Month = own.Child, own.Camp, own.FirstDay, own.LastDay, own.Days, own.Reference, civil.Date{}
+	c.Child, c.Camp, c.FirstDay, c.LastDay, c.Days, c.Reference = own.Child, own.Camp, own.FirstDay, own.LastDay, own.Days, own.Reference
 	return c, nil
 }
 
