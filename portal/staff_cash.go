@@ -41,14 +41,15 @@ func (s *server) cash() *cash.Store { return cash.New(s.DB, s.Now) }
 // staffCashPage is the desk today: what is open, what is to be brought to the bank, what was.
 type staffCashPage struct {
 	staffPage
-	Form     *form.Form // of opening
-	Bring    *form.Form // of bringing
-	Key      uuid.UUID
-	Next     string // where the agent came from
-	Open     []cash.Day
-	ToBring  []cash.Day
-	Deposits []cash.Deposit
-	MayBank  bool
+	Form       *form.Form // of opening
+	Bring      *form.Form // of bringing
+	Key        uuid.UUID
+	Next       string // where the agent came from
+	Open       []cash.Day
+	ToBring    []cash.Day
+	Deposits   []cash.Deposit
+	MayBank    bool
+	MayCounter bool
 }
 
 func (s *server) staffCashPage(r *http.Request) (*staffCashPage, error) {
@@ -57,7 +58,7 @@ func (s *server) staffCashPage(r *http.Request) (*staffCashPage, error) {
 		return nil, err
 	}
 	ctx, c := r.Context(), s.cash()
-	p := &staffCashPage{staffPage: base, Key: uuid.New(), MayBank: s.can(r, mayBank), Next: officeNext(r.URL.Query().Get("suite"), "")}
+	p := &staffCashPage{staffPage: base, Key: uuid.New(), MayBank: s.can(r, mayBank), MayCounter: s.can(r, mayDecide), Next: officeNext(r.URL.Query().Get("suite"), "")}
 	if p.Open, err = c.OpenDays(ctx); err != nil {
 		return nil, err
 	}

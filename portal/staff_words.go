@@ -78,6 +78,9 @@ func (p staffPage) Action(action string) string { return p.known("staff.done.", 
 // Job names a job or a line of the schedule.
 func (p staffPage) Job(kind string) string { return p.known("staff.job.", kind) }
 
+// Reads says what a cursor reads from Odoo.
+func (p staffPage) Reads(model string) string { return p.known("staff.odoo.reads.", model) }
+
 // Outcome says how a line of the schedule ended.
 func (p staffPage) Outcome(outcome string) string { return p.known("staff.outcome.", outcome) }
 

@@ -279,7 +279,11 @@ func (t *table) widths(g grid) []float64 {
 // bands are the printed header and footer.
 func (t *table) bands(g grid) *excelize.HeaderFooterOptions {
 	l := t.job.loc
-	head := band{left: `&12&"-,Bold"` + printed(l.T(t.doc.Title)+" — "+g.name, 80) + "&10&\"-,Regular\"\n" + printed(t.period(), 60), right: printed(t.commune, 40)}
+	title := l.T(t.doc.Title)
+	if g.name != title {
+		title += " — " + g.name
+	}
+	head := band{left: `&12&"-,Bold"` + printed(title, 80) + "&10&\"-,Regular\"\n" + printed(t.period(), 60), right: printed(t.commune, 40)}
 	foot := band{
 		left:   "&8" + printed(l.T(t.doc.Purpose), 95),
 		center: "&8" + printed(l.T("reports.printed_by", l.DayNumeric(t.job.today), l.Time(t.job.now), t.job.by), 60),
