@@ -113,7 +113,7 @@ func (s *server) myRegistrations(ctx context.Context, g parent, only *uuid.UUID)
 		      AND x.kind = 'family'
 		      AND x.payer_id <> @guardian
 		      AND x.ended_at IS NULL) AS shared,
-		  (SELECT i.id FROM invoice i WHERE i.registration_id = r.id AND i.payer_id = @guardian LIMIT 1) AS invoice_id,
+		  (SELECT i.id FROM invoice_split x JOIN invoice i ON i.id = x.invoice_id WHERE x.registration_id = r.id AND i.payer_id = @guardian LIMIT 1) AS invoice_id,
 		  EXISTS (
 		    SELECT 1
 		    FROM task x

@@ -223,7 +223,10 @@ func (s *server) fillDue(ctx context.Context, m *staffMoney, price []enrol.Price
 		return err
 	}
 	rows, err = s.DB.Query(ctx, `
-		SELECT id, content->>'Number' AS number, false AS credit, year AS paper_year, number AS paper_number FROM invoice WHERE due_id = @due
+		SELECT i.id, i.content->>'Number' AS number, false AS credit, i.year AS paper_year, i.number AS paper_number
+		FROM invoice_split x
+		JOIN invoice i ON i.id = x.invoice_id
+		WHERE x.due_id = @due
 		UNION ALL
 		SELECT id, content->>'Number', true, year, number FROM credit_note WHERE due_id = @due
 		ORDER BY credit, paper_year, paper_number`,

@@ -75,6 +75,7 @@ func TestOrganisationInvoice(t *testing.T) {
 	one.has(t, "#standing + table", "70,00 €")
 	one.has(t, "main", "Tout ce qui est confirmé est facturé.")
 	one.has(t, "section[aria-labelledby=promises] tbody", "CPAS-2027-88")
+	finance.see("/gestion/inscriptions/"+j.id(page).String()).has(t, "main a[href='/gestion/factures/"+invoice.String()+".pdf']", "2027")
 	doc := finance.see("/gestion/factures/" + invoice.String()).small(t)
 	doc.has(t, "article", "Léa Lambert : stage « ")
 	doc.has(t, "article", "votre référence : CPAS-2027-88")
