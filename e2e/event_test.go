@@ -22,7 +22,10 @@ type event struct {
 
 // makeEvent writes an event with the camp's mark, tags and a ticket through Odoo's own API: five days from a Monday on
 // (from the Tuesday, where that is Easter Monday), soon enough for the leader's window.
-func makeEvent(t *testing.T, odoo *house.Odoo) event {
+func makeEvent(t *testing.T, odoo *house.Odoo) event { return makeEventIn(t, odoo, 0) }
+
+// makeEventIn makes the event that many weeks later.
+func makeEventIn(t *testing.T, odoo *house.Odoo, weeks int) event {
 	t.Helper()
 	key := strings.ToLower(rand.Text()[:5])
 	e := event{Name: "Robots et nichoirs " + key, Theme: "Bricolage " + key, Key: key}
@@ -31,6 +34,7 @@ func makeEvent(t *testing.T, odoo *house.Odoo) event {
 	for e.First.Weekday() != time.Monday {
 		e.First = e.First.AddDays(1)
 	}
+	e.First = e.First.AddDays(7 * weeks)
 	for !civil.WorkingDay(e.First) { // on a public holiday the camp has no session
 		e.First = e.First.AddDays(1)
 	}

@@ -106,7 +106,9 @@ func (s *server) registrationCard(l *locale.Locale, r myRegistration) registrati
 			continue // a request taken up again is told by what follows
 		}
 		t := timelineStep{Text: l.T("portal.timeline." + string(e.State)), By: l.T("portal.by." + e.Actor), At: l.DateTime(e.At), Reason: e.Reason}
-		if e.From != nil && *e.From == e.State {
+		if e.From != nil && *e.From == enrol.Expired && e.State == enrol.Confirmed {
+			t.Text = l.T("timeline.paid_late")
+		} else if e.From != nil && *e.From == e.State {
 			switch e.Topic {
 			case "bus_refused":
 				t.Text = l.T("timeline.bus_refused")

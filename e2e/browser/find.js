@@ -33,6 +33,7 @@ function (what, args) {
     if (holders.length) e = best(actions(holders[0]), args[1], called);
   }
   if (what === "field") e = labelled(document, args[0], texts);
+  if (what === "file") e = labelled(document, args[0], "input[type=file]");
   if (what === "fieldIn") { root = group(args[0]); e = root && labelled(root, args[1], texts); }
   if (what === "box") { root = group(args[0]); e = root && labelled(root, args[1], "input[type=radio], input[type=checkbox]"); }
   if (what === "pick") {

@@ -322,6 +322,32 @@ func (p *Page) Until(text string) *Page {
 	return p
 }
 
+// Comes waits until the page says the text by itself: nothing is clicked, and nobody opens it again.
+func (p *Page) Comes(text string) *Page {
+	p.t.Helper()
+	err := house.Eventually(p.ctx, func(ctx context.Context) error {
+		// While a page gives way to the next one there is nothing to read.
+		said, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.readyState === "complete" ? document.body.innerText : ""`))
+		if err == nil && !strings.Contains(plain(said), plain(text)) {
+			err = fmt.Errorf("the page does not come to say %q", text)
+		}
+		return err
+	})
+	if err != nil {
+		p.Fatalf("%v", err)
+	}
+	p.title = p.eval(`document.title`)
+	return p
+}
+
+// Attach chooses a file for the field with that label.
+func (p *Page) Attach(label, path string) *Page {
+	p.t.Helper()
+	p.at("file", label)
+	p.do("choosing "+path, chromedp.SetUploadFiles(chromedp.CSS(p.eval(`"#" + CSS.escape(window.__found.id)`)), []string{path}))
+	return p
+}
+
 // Address returns where the window is.
 func (p *Page) Address() string {
 	p.t.Helper()

@@ -68,16 +68,28 @@ func (h *House) WaitMail(ctx context.Context, to, subject string) (Mail, error) 
 
 // Payment is a line of the payment simulator's books.
 type Payment struct {
-	ID          string `json:"id"`
-	Status      string `json:"status"`
-	Cents       int64  `json:"cents"`
-	Description string `json:"description"`
-	Method      string `json:"method"`
+	ID          string    `json:"id"`
+	Status      string    `json:"status"`
+	Cents       int64     `json:"cents"`
+	Description string    `json:"description"`
+	Method      string    `json:"method"`
+	Refunded    int64     `json:"refundedCents"`
+	CreatedAt   time.Time `json:"createdAt"`
 }
 
 // Books returns every payment that the simulator knows.
 func (h *House) Books(ctx context.Context) ([]Payment, error) {
 	body, err := get(ctx, h.Mollie+"/simulator/payments")
+	if err != nil {
+		return nil, err
+	}
+	var all []Payment
+	return all, json.Unmarshal(body, &all)
+}
+
+// PhoneBooks returns every payment that the simulator of Bancontact Pro knows.
+func (h *House) PhoneBooks(ctx context.Context) ([]Payment, error) {
+	body, err := get(ctx, h.Bancontact+"/simulator/payments")
 	if err != nil {
 		return nil, err
 	}
