@@ -27,6 +27,7 @@ type moneyStory struct {
 	mother, father, agent, officer, chief *browser.Page
 	other                                 string // the first name of Léa's brother
 	soon, next, last                      event
+	givenUp                               int // days of the camp next
 }
 
 // TestMoney pays in every way in which a family pays, and gives money back in every way in which a commune does: see the
@@ -44,6 +45,11 @@ func TestMoney(t *testing.T) {
 	s.payByCode(t, first)
 	second := s.place(t, s.next, "Léa")
 	s.payOnPhone(t, second)
+	s.payAll(t, s.place(t, s.last, "Léa"), s.place(t, s.last, s.other))
+	s.cancelForOther(t, first)
+	third := s.place(t, s.next, s.other)
+	s.cancelDays(t, second, third)
+	s.desk(t, third)
 	s.payLate(t, late, communication, account)
 	s.financeRound(t)
 }
@@ -59,7 +65,7 @@ func newMoneyStory(t *testing.T) *moneyStory {
 	command(t, s.h, nil, "sync", "--json")
 	s.who = person(t, all, "Parent de Léa")
 	for role, p := range map[string]**browser.Page{
-		"Parent de Léa": &s.mother, "Autre parent": &s.father, "Agent": &s.agent, "Directeur financier": &s.officer, "Administrat": &s.chief,
+		"Parent de Léa": &s.mother, "Autre parent": &s.father, "Agent": &s.agent, "Administrat": &s.chief,
 	} {
 		*p = signIn(t, s.b, s.h, person(t, all, role), browser.Desktop)
 	}
@@ -67,6 +73,8 @@ func newMoneyStory(t *testing.T) *moneyStory {
 	s.mother.Fill("Prénom", s.other).Fill("Nom", "Lambert").Date("Date de naissance", born(8)).Pick("Année scolaire", "P3")
 	s.mother.Choose("Votre lien avec l'enfant", "autorité parentale").Press("Enregistrer").Says("C'est enregistré")
 
+	s.chief.Goto("/gestion/comptes").Follow("Luc Servais").Choose("Ce que cette personne peut faire", "agent").Press("Enregistrer").Check()
+	s.officer = signIn(t, s.b, s.h, person(t, all, "Directeur financier"), browser.Desktop) // a change of roles ends the session
 	s.chief.Goto("/gestion/reglages/periodes").FillIn("Palier 1", "Moins de", "60").FillIn("Palier 1", "Part gardée", "50")
 	s.chief.FollowIn("Frais d'annulation", "Enregistrer").Says("Les frais d'annulation sont enregistrés").Check()
 	return s
@@ -242,7 +250,7 @@ func (s *moneyStory) payLate(t *testing.T, registration, communication, account 
 	look(t, s.officer, "bank-file")
 	s.mother.Goto(registration).Says("confirmée", "Payée hors délai")
 	look(t, s.mother, "late")
-	s.agent.Goto(staffAddress(registration)).Says("confirmée")
+	s.agent.Goto(staffAddress(registration)).Says("confirmée").SaysNot("%s")
 	look(t, s.agent, "late-office")
 }
 

@@ -107,7 +107,7 @@ func (s *server) registrationCard(l *locale.Locale, r myRegistration) registrati
 		}
 		t := timelineStep{Text: l.T("portal.timeline." + string(e.State)), By: l.T("portal.by." + e.Actor), At: l.DateTime(e.At), Reason: e.Reason}
 		if e.From != nil && *e.From == enrol.Expired && e.State == enrol.Confirmed {
-			t.Text = l.T("timeline.paid_late")
+			t.Text, t.By = l.T("timeline.paid_late"), ""
 		} else if e.From != nil && *e.From == e.State {
 			switch e.Topic {
 			case "bus_refused":

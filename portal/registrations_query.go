@@ -46,6 +46,7 @@ type myRegistration struct {
 	LaterCents   civil.Cents // of it on later days
 	OwnCents     civil.Cents // the own part of the price
 	KeptCents    civil.Cents // what came in on the own due and has not gone back
+	FeeCents     civil.Cents // what the commune charges above the price: for an end, for a reminder
 	Covered      bool        // an organisation takes a part; told to the first payer alone, like Shared
 	Shared       bool        // somebody else takes a part
 	InvoiceID    *uuid.UUID
@@ -98,7 +99,7 @@ func (s *server) myRegistrations(ctx context.Context, g parent, only *uuid.UUID)
 		    WHERE q.camp_id = r.camp_id
 		      AND q.state = 'waitlisted'
 		      AND (q.waiting_since, q.id) <= (r.waiting_since, r.id)) ELSE 0 END AS rank,
-		  d.id AS due_id, m.owed_cents, m.own_cents, m.kept_cents,
+		  d.id AS due_id, m.owed_cents, m.own_cents, m.kept_cents, m.fee_cents,
 		  COALESCE((SELECT sum(i.cents) FROM instalment i WHERE i.due_id = d.id AND i.due_on > @today), 0)::bigint AS later_cents,
 		  r.payer_id = @guardian AND EXISTS (
 		    SELECT 1
@@ -132,7 +133,8 @@ func (s *server) myRegistrations(ctx context.Context, g parent, only *uuid.UUID)
 		CROSS JOIN LATERAL (
 		  SELECT COALESCE(sum(CASE WHEN l.kind IN ('charge', 'fee', 'refund') THEN l.cents ELSE -l.cents END), 0)::bigint AS owed_cents,
 		    COALESCE(sum(CASE l.kind WHEN 'charge' THEN l.cents WHEN 'reduction' THEN -l.cents END), 0)::bigint AS own_cents,
-		    COALESCE(sum(CASE l.kind WHEN 'payment' THEN l.cents WHEN 'refund' THEN -l.cents END), 0)::bigint AS kept_cents
+		    COALESCE(sum(CASE l.kind WHEN 'payment' THEN l.cents WHEN 'refund' THEN -l.cents END), 0)::bigint AS kept_cents,
+		    COALESCE(sum(CASE WHEN l.kind = 'fee' THEN l.cents WHEN l.label = 'ledger.fee_back' THEN -l.cents END), 0)::bigint AS fee_cents
 		  FROM ledger_line l
 		  WHERE l.due_id = d.id) m
 		CROSS JOIN LATERAL (

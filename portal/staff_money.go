@@ -244,15 +244,21 @@ func (s *server) fillDue(ctx context.Context, m *staffMoney, price []enrol.Price
 	return nil
 }
 
-// fill gives each charge the words of the price that it comes from: the ledger keeps only what they say.
+// fill gives each charge the words of the price that it comes from: the ledger keeps only what they say. A registration
+// that left and came back is charged the same price again.
 func (m *staffMoney) fill(price []enrol.PriceLine) {
-	price = slices.Clone(price)
+	left := slices.Clone(price)
 	for i := range m.Lines {
 		line := &m.Lines[i]
-		at := slices.IndexFunc(price, func(p enrol.PriceLine) bool { return p.Label == line.Label && p.Cents == line.Signed() })
-		if (line.Kind == ledger.Charge || line.Kind == ledger.Reduction) && at >= 0 {
+		if line.Kind != ledger.Charge && line.Kind != ledger.Reduction {
+			continue
+		}
+		same := func(p enrol.PriceLine) bool { return p.Label == line.Label && p.Cents == line.Signed() }
+		if at := slices.IndexFunc(left, same); at >= 0 {
+			line.Args = left[at].Args
+			left = slices.Delete(left, at, at+1)
+		} else if at := slices.IndexFunc(price, same); at >= 0 {
 			line.Args = price[at].Args
-			price = slices.Delete(price, at, at+1)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/chromedp/chromedp"
@@ -18,7 +19,7 @@ var axeJS string
 const maxWeight = 100 << 10
 
 // Check holds that the page has no fault that axe knows (WCAG 2.0 and 2.1, A and AA), weighs less than 100 KB with all
-// it loads, does not scroll sideways, and has a title, a language and one main heading.
+// it loads, does not scroll sideways, has a title, a language and one main heading, and all its sentences their words.
 func (p *Page) Check() *Page {
 	p.t.Helper()
 	if p.script {
@@ -54,9 +55,15 @@ func (p *Page) Check() *Page {
 	case s.Title == "" || s.Lang != "fr" || s.Headings != 1 || s.Landmarks != 1:
 		p.Fatalf("title %q, language %q, %d main headings, %d main parts", s.Title, s.Lang, s.Headings, s.Landmarks)
 	}
+	if all := p.Text(); unsaid.MatchString(all) {
+		p.Fatalf("the page shows a sentence without its words: %q", unsaid.FindString(all))
+	}
 	p.count(s.Weight)
 	return p
 }
+
+// unsaid is what stands on a page where a sentence was not given its words, or another kind of word than it takes.
+var unsaid = regexp.MustCompile(`.{0,40}(%!|%(\[\d\])?[sdv]\b|<nil>|0x[0-9a-f]{8}).{0,40}`)
 
 // widest names what sticks out of the window.
 func (p *Page) widest() string {

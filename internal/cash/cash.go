@@ -50,7 +50,7 @@ type Day struct {
 	Expected         *civil.Cents        // as it was frozen at closing
 	ExpectedTerminal *civil.Cents
 	DifferenceWhy    string
-	ClosedBy         *string
+	ClosedBy         string // "" while it is open
 	ClosedAt         *time.Time
 	DepositID        *uuid.UUID
 }
@@ -102,7 +102,7 @@ const dayColumns = `
 		  t.cash_in, t.cash_out, t.terminal_in, t.terminal_out, t.entries,
 		  d.counted_cents AS counted, COALESCE(d.counted_detail, '{}') AS detail, d.terminal_cents AS terminal, d.left_cents AS left,
 		  d.expected_cents AS expected, d.expected_terminal_cents AS expected_terminal,
-		  d.difference_why, c.name AS closed_by, d.closed_at,
+		  d.difference_why, COALESCE(c.name, '') AS closed_by, d.closed_at,
 		  (SELECT x.deposit_id FROM cash_deposit_day x WHERE x.day_id = d.id) AS deposit_id
 		FROM cash_day d
 		JOIN account o ON o.id = d.opened_by
