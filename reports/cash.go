@@ -147,8 +147,8 @@ func (w *cashSheet) head(commune string, d cash.Day) {
 	w.add(cell(w.look.title, w.l.T("reports.caisse.heading", d.Desk, d.Day)))
 	w.add(cell(w.look.note, commune))
 	w.add(cell(w.look.note, w.l.T("reports.caisse.opened", w.l.DateTime(d.OpenedAt), d.OpenedBy)))
-	if d.ClosedAt != nil && d.ClosedBy != nil {
-		w.add(cell(w.look.note, w.l.T("reports.caisse.closed", w.l.DateTime(*d.ClosedAt), *d.ClosedBy)))
+	if d.ClosedAt != nil && d.ClosedBy != "" {
+		w.add(cell(w.look.note, w.l.T("reports.caisse.closed", w.l.DateTime(*d.ClosedAt), d.ClosedBy)))
 	} else {
 		w.add(cell(w.look.alert, w.l.T("reports.caisse.still_open")))
 	}
