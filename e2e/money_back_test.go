@@ -57,7 +57,7 @@ func (s *moneyStory) cancelForOther(t *testing.T, registration string) {
 	}
 	s.mother.Goto(registration).Says("Une annulation est demandée").SaysNot(fathersWish).Check()
 
-	s.agent.Goto(staffAddress(registration) + "/annuler").Says("Le remboursement devient une tâche pour la finance").SaysNot("Rembourser maintenant").Check()
+	s.agent.Goto(staffAddress(registration) + "/annuler").Says("Le remboursement devient une tâche").SaysNot("Rembourser maintenant").Check()
 	s.officer.Goto("/gestion/taches").Says("Annulation demandée par la famille", fathersWish).Check()
 	s.officer.FollowIn(fathersWish, "Léa Benali").Follow("Accepter l'annulation")
 	s.officer.Says(fathersWish, "Sophie Lambert a payé 60,00 €", "par paiement en ligne, retour par le même paiement", "50 % du prix : 30,00 €")
@@ -175,7 +175,7 @@ func (s *moneyStory) desk(t *testing.T, registration string) {
 	look(t, o, "desk-open")
 	o.Goto(staffAddress(registration)).Unfold("Noter un paiement reçu")
 	owed := browser.Value[string](o, `document.querySelector("input[name=amount]").value`)
-	o.Choose("Reçu par", "guichet").Press("Noter le paiement").Says("Le paiement est noté")
+	o.Choose("Reçu par", "espèces").Press("Noter le paiement").Says("Le paiement est noté")
 	look(t, o, "cash-taken")
 	s.mother.Goto(registration).Says("confirmée").Check()
 

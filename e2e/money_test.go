@@ -207,7 +207,7 @@ func said(t *testing.T, books func(ctx) ([]house.Payment, error)) string {
 // once, and pays at the third try. Each time the page tells what happened.
 func (s *moneyStory) payOnPhone(t *testing.T, registration string) {
 	t.Helper()
-	s.chief.Goto("/gestion/reglages").Fill("Prestataire de paiement à utiliser d'abord", "bancontactpro").Press("Enregistrer")
+	s.chief.Goto("/gestion/reglages").Pick("Prestataire de paiement à utiliser d'abord", "Bancontact Pro").Press("Enregistrer")
 	p := s.mother
 	p.Resize(browser.Phone)
 	defer p.Resize(browser.Desktop)
