@@ -93,8 +93,8 @@ func (s *server) readRefunds(ctx context.Context, viewer uuid.UUID, social bool,
 		JOIN child k ON k.id = r.child_id
 		JOIN camp c ON c.id = r.camp_id
 		LEFT JOIN payment p ON p.id = f.payment_id
-		LEFT JOIN account a ON 'account:' || a.id::text = f.decided_by
-		LEFT JOIN account b ON 'account:' || b.id::text = f.second_by
+		LEFT JOIN account a ON a.id = CASE WHEN f.decided_by LIKE 'account:%' THEN substr(f.decided_by, 9)::uuid END
+		LEFT JOIN account b ON b.id = CASE WHEN f.second_by LIKE 'account:%' THEN substr(f.second_by, 9)::uuid END
 		WHERE `+where+`
 		LIMIT 200`, args)
 	if err != nil {
