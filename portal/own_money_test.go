@@ -494,3 +494,21 @@ func TestCancelledDaysAreTold(t *testing.T) {
 	mine.has(t, "table.money", "Séances annulées par la commune : 1-14,00 €")
 	mine.has(t, "#remboursements", "14,00 € à choisir")
 }
+
+// TestMoneyToComeBack: between the end of a paid registration and the decision of the office, its payer reads that the
+// money comes back.
+func TestMoneyToComeBack(t *testing.T) {
+	t.Parallel()
+	j := newJourney(t)
+	page := j.register()
+	j.decide(page, true)
+	j.paid(page)
+	if j.parent.see(page).doc.Find("#remboursements").Length() != 0 {
+		t.Error("money comes back although nothing ended")
+	}
+	id := uuid.MustParse(page[strings.LastIndex(page, "/")+1:])
+	if err := j.config.Enrol.Cancel(context.Background(), j.agent.ID, id, "Fin"); err != nil {
+		t.Fatal(err)
+	}
+	j.parent.see(page).small(t).has(t, "#remboursements", "70,00 € vous reviennent")
+}

@@ -65,6 +65,9 @@ func (r myRegistration) NowCents() civil.Cents {
 	return max(0, r.OwedCents-max(0, min(r.LaterCents, r.OwedCents)))
 }
 
+// BackCents is what the guardian has paid above what is owed, and gets back.
+func (r myRegistration) BackCents() civil.Cents { return max(0, -r.OwedCents) }
+
 // Pays reports whether the guardian pays for it, all of it or a part.
 func (r myRegistration) Pays() bool { return r.Payer || r.DueID != nil }
 
