@@ -79,33 +79,19 @@ func (s *session) join(ctx context.Context, email, password, key string) error {
 	if _, err := s.send(ctx, "/inscription-compte", url.Values{"name": {"Famille " + key}, "email": {email}, "password": {password}}); err != nil {
 		return err
 	}
-	var code string
+	tried := map[string]bool{}
 	err := insist(ctx, func(ctx context.Context) error {
-		mails, err := s.w.house.Mails(ctx, email)
-		if err != nil {
+		if err := s.proveAddress(ctx, email, tried); err != nil {
 			return err
 		}
-		for _, m := range mails {
-			if found := confirmLink.FindStringSubmatch(m.Text); found != nil {
-				code = found[1]
-				return nil
-			}
+		// An answer that got lost makes the second try fail: the code is used. Signing in shows that it was. A form that was
+		// sent twice made a second mail, whose code alone counts: it may still be under way.
+		if err := s.signIn(ctx, email, password); err != nil {
+			return fmt.Errorf("signing in: %s", err) //nolint:errorlint // refused now is not refused for ever
 		}
-		return errors.New("no mail yet")
+		return nil
 	})
 	if err != nil {
-		return err
-	}
-	plain, err := url.QueryUnescape(code)
-	if err != nil {
-		return err
-	}
-	s.w.notes.do(func(n *notes) { n.tokens = append(n.tokens, plain) })
-	// An answer that got lost makes the second try fail: the code is used. Signing in shows that it was.
-	if _, err := s.send(ctx, "/confirmation", url.Values{"code": {plain}}); err != nil && !errors.Is(err, errRefused) {
-		return err
-	}
-	if err := s.signIn(ctx, email, password); err != nil {
 		return err
 	}
 	_, err = s.send(ctx, "/mon-espace/coordonnees", url.Values{
@@ -113,6 +99,33 @@ func (s *session) join(ctx context.Context, email, password, key string) error {
 		"street": {"Rue des Tilleuls 8"}, "postcode": {"4599"}, "city": {"Valmont"}, "channel": {"email"},
 	})
 	return err
+}
+
+// proveAddress follows the links of the mails that came and were not followed yet.
+func (s *session) proveAddress(ctx context.Context, email string, tried map[string]bool) error {
+	mails, err := s.w.house.Mails(ctx, email)
+	if err != nil {
+		return err
+	}
+	for _, m := range mails {
+		found := confirmLink.FindStringSubmatch(m.Text)
+		if found == nil || tried[found[1]] {
+			continue
+		}
+		plain, err := url.QueryUnescape(found[1])
+		if err != nil {
+			return err
+		}
+		s.w.notes.do(func(n *notes) { n.tokens = append(n.tokens, plain) })
+		if _, err := s.send(ctx, "/confirmation", url.Values{"code": {plain}}); err != nil && !errors.Is(err, errRefused) {
+			return err
+		}
+		tried[found[1]] = true
+	}
+	if len(tried) == 0 {
+		return errors.New("no mail yet")
+	}
+	return nil
 }
 
 func (s *session) signIn(ctx context.Context, email, password string) error {
