@@ -2,12 +2,15 @@ package e2e
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +22,13 @@ import (
 
 // untilOpening is how long the story's 8:58 is before its nine o'clock.
 const untilOpening = 12 * time.Second
+
+const (
+	// families come at once: more than one slot serves before they take their turns, on a fast machine too.
+	families = 150
+	// line is how many must stand in line before the phone comes: more than are called at once.
+	line = 20
+)
 
 // TestOpeningOnAPhone lives the minutes around nine o'clock on a phone: the request lies ready, the page counts down, at
 // the opening everybody else comes at once, the phone waits its turn, and one tap takes the place.
@@ -53,18 +63,23 @@ func TestOpeningOnAPhone(t *testing.T) {
 	}
 	p.Check()
 
-	time.Sleep(time.Until(at.Add(-time.Second))) // 8:59:59
+	until(t, at.Add(-time.Second)) // 8:59:59
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	defer func() { stop(); wg.Wait() }()
-	crowd(ctx, t, &wg, h, person(t, people, "Autre parent"), "/stages/"+camp+"/demande")
+	lined := crowd(ctx, t, &wg, h, person(t, people, "Autre parent"), "/stages/"+camp+"/demande")
+	err = house.Within(t.Context(), time.Minute, func(context.Context) error {
+		if n := lined.Load(); n < line {
+			return fmt.Errorf("%d families stand in line", n)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	waited := false
-	deadline := time.Now().Add(2 * time.Minute)
-	for sent := false; !sent; {
-		if time.Now().After(deadline) {
-			p.Fatalf("two minutes after the opening the request is not sent: %s", p.Text())
-		}
+	err = house.Within(t.Context(), 2*time.Minute, func(context.Context) error {
 		text := p.Goto("/mon-espace/demandes").Text()
 		switch {
 		case strings.Contains(text, "Position"):
@@ -73,16 +88,18 @@ func TestOpeningOnAPhone(t *testing.T) {
 				stop() // who went away holds up nobody
 			}
 			waited = true
-			time.Sleep(500 * time.Millisecond)
-		case p.Has("Envoyer ma demande"):
-			text = p.Press("Envoyer ma demande").Text()
-			if waited = waited || strings.Contains(text, "Position"); strings.Contains(text, "Position") {
-				p.Until("place") // the turn comes by itself: the page goes on
-			}
-			sent = true
-		default:
-			time.Sleep(300 * time.Millisecond)
+			return errors.New("the phone waits its turn")
+		case !p.Has("Envoyer ma demande"):
+			return errors.New("it is not nine yet")
 		}
+		if strings.Contains(p.Press("Envoyer ma demande").Text(), "Position") {
+			waited = true
+			p.Until("place") // the turn comes by itself: the page goes on
+		}
+		return nil
+	})
+	if err != nil {
+		p.Fatalf("two minutes after the opening the request is not sent: %v", err)
 	}
 	if !waited {
 		t.Error("everybody came at once, and the phone never waited its turn")
@@ -90,6 +107,15 @@ func TestOpeningOnAPhone(t *testing.T) {
 	stop()
 	wg.Wait()
 	p.Goto("/mon-espace/inscriptions").Says("L'atelier du bois", "Léa").Check()
+}
+
+// until waits for an instant of the real clock, which the program under test goes by too.
+func until(t *testing.T, at time.Time) {
+	t.Helper()
+	select {
+	case <-t.Context().Done():
+	case <-time.After(time.Until(at)):
+	}
 }
 
 // opening moves the opening of a camp to a moment from now, which it returns.
@@ -112,8 +138,10 @@ func opening(t *testing.T, h *house.House, camp string) time.Time {
 }
 
 // crowd is a rush of other families who ask for the form: each comes, sees how long the line is, and goes.
-func crowd(ctx context.Context, t *testing.T, wg *sync.WaitGroup, h *house.House, who house.Person, path string) {
+// It returns how many stood in line so far.
+func crowd(ctx context.Context, t *testing.T, wg *sync.WaitGroup, h *house.House, who house.Person, path string) *atomic.Int32 {
 	t.Helper()
+	var lined atomic.Int32
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -128,8 +156,8 @@ func crowd(ctx context.Context, t *testing.T, wg *sync.WaitGroup, h *house.House
 	if len(session) == 0 {
 		t.Fatal("the crowd cannot sign in")
 	}
-	comes := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 30}}
-	for range 30 {
+	comes := &http.Client{Transport: &http.Transport{MaxConnsPerHost: families}}
+	for range families {
 		wg.Go(func() {
 			for ctx.Err() == nil {
 				req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.Portal+path, nil)
@@ -139,8 +167,12 @@ func crowd(ctx context.Context, t *testing.T, wg *sync.WaitGroup, h *house.House
 				req.AddCookie(session[0])
 				if res, err := comes.Do(req); err == nil {
 					_ = res.Body.Close()
+					if res.Request.URL.Path == "/file" {
+						lined.Add(1)
+					}
 				}
 			}
 		})
 	}
+	return &lined
 }

@@ -48,8 +48,12 @@ func (s *Store) Credits(ctx context.Context, campID uuid.UUID, sessionIDs []uuid
 	if err != nil {
 		return nil, fmt.Errorf("reading the registrations of camp %s: %w", campID, err)
 	}
+	planned, err := plannedSessions(ctx, s.DB, campID)
+	if err != nil {
+		return nil, err
+	}
 	for i := range list {
-		if err := s.weigh(ctx, s.DB, &list[i], campID, sessionIDs); err != nil {
+		if err := s.weigh(ctx, s.DB, &list[i], len(sessionIDs), planned); err != nil {
 			return nil, err
 		}
 	}
@@ -57,25 +61,21 @@ func (s *Store) Credits(ctx context.Context, campID uuid.UUID, sessionIDs []uuid
 }
 
 // weigh computes by how much the price of a registration falls, and what of its money is then too much.
-func (s *Store) weigh(ctx context.Context, q db.Querier, v *Credit, campID uuid.UUID, sessionIDs []uuid.UUID) error {
+func (s *Store) weigh(ctx context.Context, q db.Querier, v *Credit, sessions, planned int) error {
 	a, err := s.accounts(ctx, q, v.RegistrationID)
 	if err != nil {
 		return err
 	}
 	b := a.total()
 	v.Paid = b.Kept()
-	if len(sessionIDs) == 0 {
+	if sessions == 0 {
 		v.Less = b.Price
 	} else {
-		planned, err := plannedSessions(ctx, q, campID)
-		if err != nil {
-			return err
-		}
 		r, err := one(ctx, q, `id = @id`, pgx.NamedArgs{"id": v.RegistrationID})
 		if err != nil {
 			return err
 		}
-		v.Less = worth(&r, len(sessionIDs), planned)
+		v.Less = worth(&r, sessions, planned)
 	}
 	v.Back = max(0, v.Less-max(0, b.Owed()))
 	return nil

@@ -62,35 +62,6 @@ func (s *Store) Organisations(ctx context.Context) ([]Organisation, error) {
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[Organisation])
 }
 
-// SetBCE gives an organisation its enterprise number; Invalid when it cannot exist, Conflict when another one has it.
-func (s *Store) SetBCE(ctx context.Context, actor audit.Actor, id uuid.UUID, raw string) error {
-	bce, err := ParseBCE(raw)
-	if err != nil {
-		var p problem.Fields
-		p.Add("bce", "household.bce_wrong")
-		return p.Err()
-	}
-	err = s.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
-		tag, err := tx.Exec(ctx, `
-			UPDATE guardian
-			SET bce = @bce
-			WHERE id = @id
-			  AND kind = 'organisation'`,
-			pgx.NamedArgs{"id": id, "bce": bce})
-		if err != nil {
-			return fmt.Errorf("setting the enterprise number of %s: %w", id, err)
-		}
-		if tag.RowsAffected() == 0 {
-			return problem.NotFound("household.organisation_not_found")
-		}
-		return audit.Record(ctx, tx, actor, "guardian.bce", "guardian", id.String(), map[string]any{"bce": bce})
-	})
-	if db.Constraint(err) == "guardian_bce_once" {
-		return problem.Conflict("household.bce_taken")
-	}
-	return err
-}
-
 // CheckOrganisation returns Invalid with every faulty input of an organisation's form, its name in LastName.
 func CheckOrganisation(f GuardianForm) error { return f.organisation() }
 

@@ -70,7 +70,7 @@ type RefundChanged struct {
 	State    string `json:"state"`
 }
 
-// InstalmentsDue gives to staff what was not paid of an instalment on its day; its payer was reminded before.
+// InstalmentsDue gives instalments that passed unpaid to staff.
 type InstalmentsDue struct{}
 
 // OrganisationsDue invoices to each organisation what it promised before this month.

@@ -307,11 +307,6 @@ func RefundsByPayment(ctx context.Context, q db.Querier, paymentID uuid.UUID) ([
 	return refunds(ctx, q, `payment_id = @id AND way = 'provider' AND state IN ('sent', 'done') ORDER BY created_at, id`, pgx.NamedArgs{"id": paymentID})
 }
 
-// RefundsOfPayer returns the refunds of a payer, newest first, at most limit.
-func RefundsOfPayer(ctx context.Context, q db.Querier, payerID uuid.UUID, limit int) ([]RefundOrder, error) {
-	return refunds(ctx, q, `payer_id = @id AND state <> 'dropped' ORDER BY created_at DESC, id LIMIT @limit`, pgx.NamedArgs{"id": payerID, "limit": limit})
-}
-
 // CreditRefund lets a refund that waits for a choice pay cents of what is due elsewhere: one line takes them from the one
 // due, one brings them to the other.
 func CreditRefund(ctx context.Context, tx db.Tx, o RefundOrder, cents civil.Cents, to Due, actor string, at time.Time) (RefundOrder, error) {
